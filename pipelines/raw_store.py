@@ -1,0 +1,137 @@
+"""Where raw tables and closing states live: one Parquet part per table, run and day, and one state file per run and day.
+
+    raw/<table>/run_id=<run>/day=<nnnn>/part-0.parquet
+    state/run_id=<run>/day=<nnnn>/closing.jsonl
+
+A day is committed by its state file, which is written last: a day without one is not there. `day` stands in the tables
+as a column, which is the authority; the folder repeats it so that a reader can skip days.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from pipelines.contracts import CONTRACTS, schema_of
+from sim_engine import InputError, Problem, SystemState
+from sim_engine.errors import ABSENT
+
+NO_RUN = "__none__"
+"""Stands for a run in the path of the typed, empty parts that let tables be read before any run is stored."""
+
+
+class RawStore:
+    """Raw tables and states under one folder; every part is replaced whole and atomically."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+
+    def part(self, table: str, run_id: str, day: int) -> Path:
+        """Where the rows of a table for a run and day are."""
+        return self.root / "raw" / table / f"run_id={run_id}" / f"day={day:04d}" / "part-0.parquet"
+
+    def state_file(self, run_id: str, day: int) -> Path:
+        """Where the closing states of a run's day are."""
+        return self.root / "state" / f"run_id={run_id}" / f"day={day:04d}" / "closing.jsonl"
+
+    def prepare(self) -> None:
+        """Makes every table readable, also before its first row, by a typed, empty part."""
+        for table in CONTRACTS:
+            empty = self.part(table, NO_RUN, 0)
+            if not empty.exists():
+                _replace(_staged_parquet(pl.DataFrame(schema=schema_of(table)), empty), empty)
+
+    def days_stored(self, run_id: str) -> list[int]:
+        """Days of a run that are committed, ascending."""
+        marks = (self.root / "state" / f"run_id={run_id}").glob("day=*/closing.jsonl")
+        return sorted(int(mark.parent.name.removeprefix("day=")) for mark in marks)
+
+    def read_table(self, table: str, run_id: str, day: int) -> pl.DataFrame:
+        """The rows of a table for a run and day."""
+        return pl.read_parquet(self.part(table, run_id, day), hive_partitioning=False)
+
+    def read_closing(self, run_id: str, day: int) -> dict[str, SystemState]:
+        """The closing states of a run's day by simulation_id.
+
+        Raises InputError if that day is not committed.
+        """
+        file = self.state_file(run_id, day)
+        try:
+            lines = file.read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            stored = ", ".join(str(stored_day) for stored_day in self.days_stored(run_id)) or "none"
+            remedy = f"day {day} of run {run_id} is not stored (stored: {stored}); run the days in order from 0"
+            raise InputError(file, [Problem("", ABSENT, remedy)]) from None
+        states = {}
+        for line in lines:
+            member = json.loads(line)
+            states[member["simulation_id"]] = SystemState.from_json(json.dumps(member["state"]))
+        return states
+
+    def write_day(
+        self, run_id: str, day: int, frames: Mapping[str, pl.DataFrame], closing: Sequence[tuple[str, SystemState]]
+    ) -> None:
+        """Commits a day of a run: its tables, then its closing states, given as (simulation_id, state).
+
+        A crash leaves the day as it was or as it is to be, or, if it replaces other content, not committed.
+        """
+        assert set(frames) == set(CONTRACTS), sorted(frames)
+        parts = {table: self.part(table, run_id, day) for table in CONTRACTS}
+        staged = {table: _staged_parquet(frames[table], part) for table, part in parts.items()}
+        mark = self.state_file(run_id, day)
+        content = "".join(
+            f'{{"simulation_id":{json.dumps(name)},"state":{state.to_json()}}}\n' for name, state in closing
+        ).encode()
+        staged_mark = _staged(mark, content)
+        if mark.exists() and mark.read_bytes() != content:
+            mark.unlink()
+        for table, part in parts.items():
+            _replace(staged[table], part)
+        _replace(staged_mark, mark)
+
+    def drop_days_from(self, run_id: str, first_day: int) -> None:
+        """Removes the days of a run from first_day on, latest first, each day's mark before its tables."""
+        root = self.root / "state" / f"run_id={run_id}"
+        tables = [self.root / "raw" / table / f"run_id={run_id}" for table in CONTRACTS]
+        names = {folder.name for parent in (root, *tables) for folder in parent.glob("day=*")}
+        for name in sorted(names, reverse=True):
+            if int(name.removeprefix("day=")) >= first_day:
+                for parent in (root, *tables):
+                    shutil.rmtree(parent / name, ignore_errors=True)
+
+
+def _staged_parquet(frame: pl.DataFrame, target: Path) -> Path:
+    file = _stage_path(target)
+    frame.write_parquet(file, compression="zstd")
+    _flush(file)
+    return file
+
+
+def _staged(target: Path, content: bytes) -> Path:
+    file = _stage_path(target)
+    file.write_bytes(content)
+    _flush(file)
+    return file
+
+
+def _stage_path(target: Path) -> Path:
+    """A file beside the target that no reader looks at; what a crash left there is overwritten."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target.with_name(f".{target.name}.staged")
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _replace(staged: Path, target: Path) -> None:
+    """Puts a staged file in the target's place, also in the eyes of a file system that loses power."""
+    os.replace(staged, target)
+    _flush(target.parent)

@@ -1,0 +1,24 @@
+"""Simulates settlement days of an RTGS system with liquidity-saving mechanisms: values in, values out, no files written."""
+
+from sim_engine.day import run_day, run_days
+from sim_engine.errors import InputError, Problem
+from sim_engine.records import DayRecord, LsmCycle
+from sim_engine.scenario import Scenario, load_scenario, parse_scenario
+from sim_engine.simulation import Simulation
+from sim_engine.state import SystemState
+from sim_engine.version import __version__
+
+__all__ = [
+    "DayRecord",
+    "InputError",
+    "LsmCycle",
+    "Problem",
+    "Scenario",
+    "Simulation",
+    "SystemState",
+    "__version__",
+    "load_scenario",
+    "parse_scenario",
+    "run_day",
+    "run_days",
+]

@@ -1,0 +1,228 @@
+"""What a simulated day leaves behind, as arrays.
+
+Every class is one kind of event with one array per attribute, all of the same length unless said otherwise. A
+transaction is named by its row in the day's `Transactions`, an agent by its index; a nullable number is -1 where it is
+null, and words are codes of sim_engine.vocabulary. Ticks count from 0 through the whole simulation, money is minor units.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim_engine.vocabulary import MECHANISMS
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Transactions:
+    """All transactions outstanding in a day: those carried in first, then those that arrived, each by arrival_seq.
+
+    ids: names. senders, receivers: agent indexes, int32. amounts: minor units, int64. priorities: int8.
+    arrival_ticks, arrival_seqs: when it arrived, and its place among all arrivals of the simulation, int64.
+    deadline_ticks: tick after which it is overdue, -1 for none, int64.
+    carried: how many of them were carried in.
+    """
+
+    ids: tuple[str, ...]
+    senders: Array
+    receivers: Array
+    amounts: Array
+    priorities: Array
+    arrival_ticks: Array
+    arrival_seqs: Array
+    deadline_ticks: Array
+    carried: int
+
+
+@dataclass(frozen=True)
+class Settlements:
+    """Transactions settled in the day, in the order of their steps; those of one step in Queue 2 order.
+
+    transactions: rows of Transactions, int32. ticks: int64. seqs: number of the simultaneous step in the day, int64.
+    mechanisms: int8. entry_ticks, entry_seqs: when it was submitted, and its place among all submissions of the
+    simulation, int64. lsm_passes, cycle_seqs: -1 unless settled by the LSM, int64. wait_reasons: -1 if it never joined
+    Queue 2, int8.
+    """
+
+    transactions: Array
+    ticks: Array
+    seqs: Array
+    mechanisms: Array
+    entry_ticks: Array
+    entry_seqs: Array
+    lsm_passes: Array
+    cycle_seqs: Array
+    wait_reasons: Array
+
+
+@dataclass(frozen=True)
+class LsmCycles:
+    """Settled cycles in order of cycle_seq, which is their row.
+
+    ticks, lsm_passes: int64. mechanisms: int8. min_amounts, settled_values (net), total_values (gross): int64.
+    agents: indexes, int32, and net_positions: received - paid, int64; both flat, those of cycle k at
+    agent_offsets[k]:agent_offsets[k + 1].
+    transactions: rows of Transactions, int32, flat, those of cycle k at transaction_offsets[k]:transaction_offsets[k + 1].
+    """
+
+    ticks: Array
+    lsm_passes: Array
+    mechanisms: Array
+    min_amounts: Array
+    settled_values: Array
+    total_values: Array
+    agent_offsets: Array
+    agents: Array
+    net_positions: Array
+    transaction_offsets: Array
+    transactions: Array
+
+
+@dataclass(frozen=True)
+class LsmRuns:
+    """LSM runs of the day in order; int64 but for hit_limits (int8). Values are minor units.
+
+    ticks; passes: begun, the last empty one included; cycles by mechanism; settled_transactions, total_values (gross)
+    and settled_values (net) of the cycles; what the retries between passes settled; Queue 2 before the run and after
+    its last retry.
+    """
+
+    ticks: Array
+    passes: Array
+    bilateral_cycles: Array
+    ring_cycles: Array
+    gridlock_cycles: Array
+    settled_transactions: Array
+    total_values: Array
+    settled_values: Array
+    retry_settled: Array
+    retry_values: Array
+    queue_sizes_before: Array
+    queue_sizes_after: Array
+    queue_values_before: Array
+    queue_values_after: Array
+    hit_limits: Array
+
+
+@dataclass(frozen=True)
+class TickEnds:
+    """The system at the end of each tick of the day, int64.
+
+    Sizes are transactions, values minor units; intraday_credit_used is the sum of all overdrawn balances.
+    """
+
+    queue1_sizes: Array
+    queue1_values: Array
+    queue2_sizes: Array
+    queue2_values: Array
+    intraday_credit_used: Array
+
+
+@dataclass(frozen=True)
+class AgentDays:
+    """What each agent's day was like, by agent index, int64.
+
+    Balances in minor units: the smallest and largest after any settlement step, the opening included. Queue sizes: the
+    largest at the end of a tick.
+    """
+
+    opening_balances: Array
+    closing_balances: Array
+    min_balances: Array
+    max_balances: Array
+    queue1_sizes_max: Array
+    queue2_sizes_max: Array
+
+
+@dataclass(frozen=True)
+class QueuedAtEnd:
+    """Transactions unsettled at the end of the day, after the last LSM run and before any cancellation.
+
+    Queue 1 by agent and place in its queue, then Queue 2 in order.
+    transactions: rows of Transactions, int32. queues: 1 or 2, int8. positions: place in that queue from 0 (Queue 1 is
+    each agent's own, Queue 2 the system's), int64. entry_ticks, entry_seqs: -1 in Queue 1, int64.
+    wait_reasons: int8, -1 in Queue 1. outcomes: int8.
+    """
+
+    transactions: Array
+    queues: Array
+    positions: Array
+    entry_ticks: Array
+    entry_seqs: Array
+    wait_reasons: Array
+    outcomes: Array
+
+
+@dataclass(frozen=True)
+class DayRecord:
+    """Everything one simulated day leaves behind.
+
+    day: its number from 0.
+    """
+
+    day: int
+    transactions: Transactions
+    settlements: Settlements
+    lsm_cycles: LsmCycles
+    lsm_runs: LsmRuns
+    tick_ends: TickEnds
+    agent_days: AgentDays
+    queued_at_end: QueuedAtEnd
+
+
+@dataclass(frozen=True, slots=True)
+class LsmCycle:
+    """One settled cycle with every column of the table `lsm_cycles`; agents and transactions by name.
+
+    Money is minor units. `amounts` is aligned with `transactions`, `net_positions` (received - paid) with `agents`.
+    settled_value is the net of the set, the liquidity that moved; total_value its gross.
+    """
+
+    simulation_id: str
+    day: int
+    cycle_seq: int
+    tick: int
+    lsm_pass: int
+    mechanism: str
+    cycle_type: str
+    cycle_length: int
+    agents: tuple[str, ...]
+    transactions: tuple[str, ...]
+    amounts: tuple[int, ...]
+    net_positions: tuple[int, ...]
+    min_amount: int
+    settled_value: int
+    total_value: int
+
+
+def lsm_cycles_of(record: DayRecord, simulation_id: str, agent_ids: tuple[str, ...]) -> Iterator[LsmCycle]:
+    """The day's cycles one by one, in order of cycle_seq."""
+    cycles, transactions = record.lsm_cycles, record.transactions
+    for seq in range(len(cycles.ticks)):
+        agents = slice(cycles.agent_offsets[seq], cycles.agent_offsets[seq + 1])
+        rows = cycles.transactions[cycles.transaction_offsets[seq] : cycles.transaction_offsets[seq + 1]]
+        length = agents.stop - agents.start
+        yield LsmCycle(
+            simulation_id=simulation_id,
+            day=record.day,
+            cycle_seq=seq,
+            tick=int(cycles.ticks[seq]),
+            lsm_pass=int(cycles.lsm_passes[seq]),
+            mechanism=MECHANISMS[cycles.mechanisms[seq]],
+            cycle_type=cycle_type(int(length)),
+            cycle_length=int(length),
+            agents=tuple(agent_ids[agent] for agent in cycles.agents[agents]),
+            transactions=tuple(transactions.ids[row] for row in rows),
+            amounts=tuple(transactions.amounts[rows].tolist()),
+            net_positions=tuple(cycles.net_positions[agents].tolist()),
+            min_amount=int(cycles.min_amounts[seq]),
+            settled_value=int(cycles.settled_values[seq]),
+            total_value=int(cycles.total_values[seq]),
+        )
+
+
+def cycle_type(cycle_length: int) -> str:
+    """The word for a cycle among that many agents (SPEC 2)."""
+    return "bilateral" if cycle_length == 2 else "multilateral"

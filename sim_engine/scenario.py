@@ -1,0 +1,414 @@
+"""What a scenario file may say: the models, and a loader that reports every problem of a file at once."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sim_engine.bounds import DAYS_MAX, MONEY_MAX, TICK_MAX
+from sim_engine.errors import ABSENT, InputError, Problem, did_you_mean
+from sim_engine.model_problems import problems_of
+from sim_engine.payments_file import PaymentsFile, read_payments_file
+from sim_engine.yaml_file import read_yaml_mapping
+
+GENERATED_ID_PREFIX = "gen:"
+LISTED_ID_PREFIX = "listed:"
+
+Priority = Literal["urgent", "normal", "low"]
+Money = Annotated[int, Field(ge=0, le=MONEY_MAX)]
+AgentId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$", max_length=64)]
+TransactionId = Annotated[str, Field(pattern=r"^[^\s\x00-\x1f\x7f]+$", max_length=128)]
+Tick = Annotated[int, Field(ge=0, le=TICK_MAX)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Agent(_Model):
+    """A bank with an account at the central bank."""
+
+    id: AgentId = Field(description="Name of the agent; letters, digits, '_', '.', '-'")
+    opening_balance: Money = Field(description="Money on the account at tick 0, minor units")
+    credit_limit: Money = Field(0, description="Unsecured intraday credit, minor units")
+    posted_collateral: Money = Field(0, description="Collateral posted at the central bank, minor units")
+    haircut_bp: int = Field(0, ge=0, le=10_000, description="Haircut on the collateral, basis points")
+    policy: Literal["fifo"] = Field("fifo", description="What leaves Queue 1: 'fifo' releases everything at once")
+
+    @property
+    def credit_capacity(self) -> int:
+        """How far below zero the balance may go, minor units."""
+        return credit_capacity(self.credit_limit, self.posted_collateral, self.haircut_bp)
+
+
+def credit_capacity(credit_limit: int, posted_collateral: int, haircut_bp: int) -> int:
+    """Credit that a limit and collateral after its haircut give, minor units, rounded down (SPEC 3)."""
+    return credit_limit + posted_collateral * (10_000 - haircut_bp) // 10_000
+
+
+class ListedArrival(_Model):
+    """One payment that the scenario states outright."""
+
+    id: TransactionId | None = Field(None, description="Name of the transaction; derived from its place if absent")
+    sender: str = Field(description="Agent that pays")
+    receiver: str = Field(description="Agent that is paid")
+    amount: int = Field(gt=0, le=MONEY_MAX, description="Minor units")
+    tick: Tick = Field(description="Tick at which it arrives in its sender's Queue 1")
+    priority: Priority = Field("normal", description="Class in Queue 2: urgent before normal before low")
+    deadline: Tick | None = Field(None, description="Tick after which it is overdue if unsettled")
+
+
+class ArrivalsFile(_Model):
+    """A CSV or Parquet file of payments."""
+
+    path: str = Field(min_length=1, description="Where the file is, from the scenario's folder")
+    opens_at: str | None = Field(
+        None, pattern=r"^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$", description="Clock time of a day's first tick, 'HH:MM'"
+    )
+    tick_seconds: int | None = Field(None, gt=0, le=86_400, description="Length of a tick, seconds")
+
+
+class Amounts(_Model):
+    """Lognormal amounts."""
+
+    median: int = Field(gt=0, le=MONEY_MAX, description="Minor units")
+    sigma: float = Field(
+        1.0, ge=0, le=10, allow_inf_nan=False, description="Standard deviation of the amount's logarithm"
+    )
+
+
+class PaymentFlow(_Model):
+    """What one agent sends; a key left out takes the flow's default."""
+
+    payments_per_day: float | None = Field(
+        None,
+        ge=0,
+        le=10_000_000,
+        allow_inf_nan=False,
+        description="Expected number of payments the agent sends in a day",
+    )
+    amount: Amounts | None = Field(None, description="Distribution of the amounts")
+    counterparties: dict[str, Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]] | None = Field(
+        None, description="Receivers with their weights; default: all others, weighted by their payments_per_day"
+    )
+
+
+class Generate(_Model):
+    """Random arrivals: Poisson in number, lognormal in amount, to weighted counterparties."""
+
+    default: PaymentFlow = Field(PaymentFlow(), description="For every agent and key that `agents` does not state")
+    agents: dict[str, PaymentFlow] = Field({}, description="By agent, what differs from the default")
+    intraday_profile: tuple[Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)], ...] = Field(
+        (1.0,), min_length=1, strict=False, description="Relative activity in equally long parts of the day"
+    )
+
+    def flow(self, agent: str) -> PaymentFlow:
+        """The agent's flow with the defaults filled in."""
+        stated = self.agents.get(agent)
+        if stated is None:
+            return self.default
+        return self.default.model_copy(update={k: v for k, v in stated if v is not None})
+
+
+class Queue2(_Model):
+    """The central queue's rules."""
+
+    discipline: Literal["bypass", "fifo"] = Field(
+        "bypass", description="Whether an item that cannot settle blocks its sender's later items ('fifo')"
+    )
+    entry: Literal["settle", "queue"] = Field(
+        "settle", description="'queue': nothing settles alone, everything waits for the LSM"
+    )
+
+
+class Lsm(_Model):
+    """Which liquidity-saving mechanisms run, how often and within which bounds."""
+
+    bilateral: bool = Field(True, description="Net the queued transactions of pairs")
+    ring: bool = Field(True, description="Net rings of three or more agents, one transaction a leg")
+    gridlock: bool = Field(True, description="Net everything queued at once where the two others find nothing")
+    max_cycle_length: int = Field(4, ge=3, le=10, description="Longest ring, agents")
+    every_ticks: int = Field(1, ge=1, le=TICK_MAX, description="Ticks from one run to the next")
+    max_passes: int = Field(10, ge=1, le=TICK_MAX, description="Passes in one run")
+    max_cycles_per_tick: int = Field(1000, ge=1, le=TICK_MAX, description="Cycles in one run, all mechanisms")
+    selection: Literal["fifo"] = Field("fifo", description="Which set is chosen: 'fifo' never skips within a queue")
+
+    @property
+    def is_on(self) -> bool:
+        """Whether any mechanism is switched on."""
+        return self.bilateral or self.ring or self.gridlock
+
+
+class ScenarioFile(_Model):
+    """One scenario file, key by key."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_]{1,64}$", description="Name of the scenario; letters, digits, '_'")
+    ticks_per_day: int = Field(ge=1, le=1_000_000, description="Ticks in a settlement day")
+    num_days: int = Field(1, ge=1, le=DAYS_MAX, description="Settlement days")
+    rng_seed: int = Field(0, ge=0, le=MONEY_MAX, description="Seed of the generated arrivals")
+    agents: tuple[Agent, ...] = Field(min_length=2, strict=False, description="The banks, in the order of their index")
+    arrivals: tuple[ListedArrival, ...] = Field((), strict=False, description="Payments stated outright")
+    arrivals_file: ArrivalsFile | None = Field(None, description="Payments read from a file")
+    generate: Generate | None = Field(None, description="Payments drawn at random")
+    queue2: Queue2 = Field(Queue2(), description="Rules of the central queue")
+    lsm: Lsm = Field(Lsm(), description="Liquidity-saving mechanisms")
+    end_of_day: Literal["carry_over", "cancel"] = Field(
+        "carry_over", description="What becomes of transactions unsettled at the end of a day"
+    )
+
+
+_NOT_YET = {
+    "costs": "costs cannot be charged yet; leave the key out",
+    "collateral": "collateral policies cannot be simulated yet; state `posted_collateral` and `haircut_bp` per agent",
+    "limits": "sending limits cannot be simulated yet; leave the key out",
+}
+"""Keys that the plan knows and this engine cannot honour: better refused than ignored."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A validated scenario with everything it needs to run.
+
+    stated: what the file says, defaults filled in.
+    payments_file: the payments of its `arrivals_file`, if it names one.
+    """
+
+    stated: ScenarioFile
+    payments_file: PaymentsFile | None = None
+
+    @property
+    def agent_ids(self) -> tuple[str, ...]:
+        """Ids of the agents in index order."""
+        return tuple(agent.id for agent in self.stated.agents)
+
+    @property
+    def ticks_total(self) -> int:
+        """Ticks in the whole simulation."""
+        return self.stated.ticks_per_day * self.stated.num_days
+
+    @cached_property
+    def config(self) -> str:
+        """Everything that decides the outcome, as canonical JSON text; a payments file stands in it by its digest."""
+        stated = self.stated.model_dump(mode="json")
+        if self.payments_file is not None:
+            stated["arrivals_file"]["sha256"] = self.payments_file.sha256
+        return json.dumps(stated, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+    @cached_property
+    def scenario_hash(self) -> str:
+        """SHA-256 of `config`, hexadecimal."""
+        return hashlib.sha256(self.config.encode()).hexdigest()
+
+    def with_stated(self, **changes: object) -> "Scenario":
+        """The same scenario with top-level values replaced, such as ``num_days`` or ``rng_seed``.
+
+        Raises InputError if the values are not allowed.
+        """
+        try:
+            stated = ScenarioFile.model_validate({**dict(self.stated), **changes})
+        except ValidationError as error:
+            raise InputError(self.stated.name, problems_of(error, ScenarioFile)) from None
+        changed = replace(self, stated=stated)
+        problems = list(_tick_problems(stated, self.payments_file))
+        if problems:
+            raise InputError(self.stated.name, problems)
+        return changed
+
+
+def load_scenario(path: str | Path) -> Scenario:
+    """The scenario that a YAML file describes.
+
+    Raises InputError with every problem of the file, each with its path in the file, the value found and what is
+    allowed.
+    """
+    path = Path(path)
+    return parse_scenario(read_yaml_mapping(path), source=path)
+
+
+def parse_scenario(raw: Mapping[str, Any], *, source: Path) -> Scenario:
+    """The scenario that a mapping describes, as a YAML file would hold it.
+
+    source: the file it came from; relative paths in it start from that file's folder.
+    Raises InputError as load_scenario does.
+    """
+    raw = dict(raw)
+    if isinstance(raw.get("arrivals_file"), str):
+        raw["arrivals_file"] = {"path": raw["arrivals_file"]}
+    problems: list[Problem] = [Problem(key, ABSENT, remedy) for key, remedy in _NOT_YET.items() if key in raw]
+    for key in _NOT_YET:
+        raw.pop(key, None)
+
+    stated: ScenarioFile | None = None
+    try:
+        stated = ScenarioFile.model_validate(raw)
+    except ValidationError as error:
+        problems += problems_of(error, ScenarioFile)
+    problems += _cross_problems(raw)
+    if problems or stated is None:
+        raise InputError(source, problems)
+
+    payments_file = None
+    if stated.arrivals_file is not None:
+        payments_file = read_payments_file(
+            source.parent / stated.arrivals_file.path,
+            agent_ids=tuple(agent.id for agent in stated.agents),
+            ticks_per_day=stated.ticks_per_day,
+            opens_at=stated.arrivals_file.opens_at,
+            tick_seconds=stated.arrivals_file.tick_seconds,
+            reserved_ids=frozenset(arrival.id for arrival in stated.arrivals if arrival.id is not None),
+            reserved_prefixes=(GENERATED_ID_PREFIX, LISTED_ID_PREFIX),
+        )
+    problems += _tick_problems(stated, payments_file)
+    problems += _money_problems(stated, payments_file)
+    if problems:
+        raise InputError(source, problems)
+    return Scenario(stated, payments_file)
+
+
+# What no single value shows. Read from the raw mapping, so that these are found beside a file's other problems;
+# values of the wrong type were reported already and are passed over here.
+
+
+def _cross_problems(raw: Mapping[str, Any]) -> Iterator[Problem]:
+    agents = [agent.get("id") for agent in _mappings(raw.get("agents"))]
+    known = [agent for agent in agents if isinstance(agent, str)]
+    yield from _repeated(known, "agents", "id", "agent")
+    yield from _listed_arrival_problems(raw, known)
+    if isinstance(raw.get("generate"), dict):
+        yield from _generate_problems(raw["generate"], known)
+
+
+def _listed_arrival_problems(raw: Mapping[str, Any], known: list[str]) -> Iterator[Problem]:
+    arrivals = _mappings(raw.get("arrivals"))
+    ids = []
+    for place, arrival in enumerate(arrivals):
+        key = f"arrivals[{place}]"
+        for side in ("sender", "receiver"):
+            agent = arrival.get(side)
+            if isinstance(agent, str) and known and agent not in known:
+                yield Problem(f"{key}.{side}", agent, f"no such agent; {did_you_mean(agent, known)}")
+        if isinstance(arrival.get("sender"), str) and arrival.get("sender") == arrival.get("receiver"):
+            yield Problem(f"{key}.receiver", arrival["receiver"], "an agent cannot pay itself; name another receiver")
+        tick, deadline = arrival.get("tick"), arrival.get("deadline")
+        if _is_int(tick) and _is_int(deadline) and deadline < tick:
+            yield Problem(f"{key}.deadline", deadline, f"lies before the payment's tick {tick}; move one of them")
+        transaction = arrival.get("id")
+        if isinstance(transaction, str):
+            ids.append(transaction)
+            for prefix in (GENERATED_ID_PREFIX, LISTED_ID_PREFIX):
+                if transaction.startswith(prefix):
+                    yield Problem(
+                        f"{key}.id", transaction, f"'{prefix}' is reserved for derived ids; name it otherwise"
+                    )
+        else:
+            ids.append("")
+    yield from _repeated(ids, "arrivals", "id", "transaction")
+
+
+def _generate_problems(generate: Mapping[str, Any], known: list[str]) -> Iterator[Problem]:
+    default = generate.get("default")
+    default = default if isinstance(default, dict) else {}
+    stated = generate.get("agents")
+    stated = stated if isinstance(stated, dict) else {}
+    flows = {"generate.default": default} | {
+        f"generate.agents.{agent}": flow for agent, flow in stated.items() if isinstance(flow, dict)
+    }
+    for agent in stated:
+        if known and agent not in known:
+            yield Problem(f"generate.agents.{agent}", ABSENT, f"no such agent; {did_you_mean(agent, known)}")
+    for key, flow in flows.items():
+        weights = flow.get("counterparties")
+        for receiver in weights if isinstance(weights, dict) else ():
+            if known and receiver not in known:
+                remedy = f"no such agent; {did_you_mean(receiver, known)}"
+                yield Problem(f"{key}.counterparties.{receiver}", ABSENT, remedy)
+            elif key == f"generate.agents.{receiver}":
+                yield Problem(f"{key}.counterparties.{receiver}", ABSENT, "an agent cannot pay itself; leave it out")
+
+    def value(agent: str, key: str) -> object:
+        flow = stated.get(agent)
+        own = flow.get(key) if isinstance(flow, dict) else None
+        return default.get(key) if own is None else own
+
+    rates = {agent: value(agent, "payments_per_day") for agent in known}
+    for agent in known:
+        if rates[agent] is None:
+            remedy = "missing; state it here or in generate.default"
+            yield Problem(f"generate.agents.{agent}.payments_per_day", ABSENT, remedy)
+        if not _is_positive(rates[agent]):
+            continue
+        if value(agent, "amount") is None:
+            remedy = "missing; state it here or in generate.default"
+            yield Problem(f"generate.agents.{agent}.amount", ABSENT, remedy)
+        weights = value(agent, "counterparties")
+        if weights is None:
+            weights = rates
+        if isinstance(weights, dict) and not any(
+            _is_positive(weight) for receiver, weight in weights.items() if receiver != agent
+        ):
+            remedy = "nobody to pay: give another agent a weight above 0"
+            yield Problem(f"generate.agents.{agent}.counterparties", ABSENT, remedy)
+    profile = generate.get("intraday_profile")
+    if isinstance(profile, list) and profile and not any(_is_positive(share) for share in profile):
+        yield Problem("generate.intraday_profile", profile, "at least one part of the day needs a share above 0")
+
+
+def _tick_problems(stated: ScenarioFile, payments_file: PaymentsFile | None) -> Iterator[Problem]:
+    """Payments that would arrive after the simulation has ended."""
+    ticks_total = stated.ticks_per_day * stated.num_days
+    remedy = f"outside the run, whose ticks are 0..{ticks_total - 1}; move it or raise num_days"
+    for place, arrival in enumerate(stated.arrivals):
+        if arrival.tick >= ticks_total:
+            yield Problem(f"arrivals[{place}].tick", arrival.tick, remedy)
+    if payments_file is not None and len(payments_file.ticks) and int(payments_file.ticks.max()) >= ticks_total:
+        row = int(payments_file.ticks.argmax())
+        yield Problem(f"arrivals_file ({payments_file.name}) row {row + 1}", int(payments_file.ticks[row]), remedy)
+
+
+def _money_problems(stated: ScenarioFile, payments_file: PaymentsFile | None) -> Iterator[Problem]:
+    """Sums that the tables' int64 could not hold (SPEC 3)."""
+    total = opening_money(stated) + sum(arrival.amount for arrival in stated.arrivals)
+    if payments_file is not None:
+        total += payments_file.amount_total
+    if total > MONEY_MAX:
+        yield Problem(
+            "", total, f"opening balances plus all amounts must stay at or below {MONEY_MAX}; scale them down"
+        )
+    for place, agent in enumerate(stated.agents):
+        if total + agent.credit_capacity > MONEY_MAX >= total:
+            remedy = f"with all money of the simulation ({total}) it must stay at or below {MONEY_MAX}; lower it"
+            yield Problem(f"agents[{place}] credit capacity", agent.credit_capacity, remedy)
+
+
+def opening_money(stated: ScenarioFile) -> int:
+    """Money that all agents open the simulation with, minor units."""
+    return sum(agent.opening_balance for agent in stated.agents)
+
+
+def _repeated(names: list[str], where: str, key: str, noun: str) -> Iterator[Problem]:
+    first_place: dict[str, int] = {}
+    for place, name in enumerate(names):
+        if not name:
+            continue
+        if name in first_place:
+            remedy = f"duplicate {noun}: {where}[{first_place[name]}] bears it already; give each its own"
+            yield Problem(f"{where}[{place}].{key}", name, remedy)
+        first_place.setdefault(name, place)
+
+
+def _mappings(value: object) -> list[dict[str, Any]]:
+    """A list's members with whatever is no mapping replaced by an empty one, so that places stay true."""
+    return [member if isinstance(member, dict) else {} for member in value] if isinstance(value, list) else []
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_positive(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0

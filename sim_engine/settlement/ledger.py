@@ -1,0 +1,44 @@
+"""Accounts and credit: the only place where money moves."""
+
+from collections.abc import Mapping, Sequence
+
+from sim_engine.settlement.ring_memory import RingMemory
+
+
+class Ledger:
+    """The agents' liquidity, by agent index, minor units.
+
+    available: balance plus credit capacity. balance_min, balance_max: after any settlement step of the day, its opening
+    included.
+    """
+
+    def __init__(self, balances: Sequence[int], credit_capacities: Sequence[int], memory: RingMemory) -> None:
+        self._credit_capacities = tuple(credit_capacities)
+        self._memory = memory
+        self.available = [balance + credit for balance, credit in zip(balances, credit_capacities, strict=True)]
+        self.balance_min = list(balances)
+        self.balance_max = list(balances)
+        assert min(self.available) >= 0, "available liquidity is never negative"
+
+    def balance(self, agent: int) -> int:
+        """Money on the agent's account."""
+        return self.available[agent] - self._credit_capacities[agent]
+
+    def balances(self) -> list[int]:
+        """Money on every account."""
+        return [available - credit for available, credit in zip(self.available, self._credit_capacities, strict=True)]
+
+    def move(self, net_positions: Mapping[int, int]) -> None:
+        """One simultaneous step: every agent's balance changes by its net position (received - paid)."""
+        assert sum(net_positions.values()) == 0, "money is conserved"
+        for agent, change in net_positions.items():
+            available = self.available[agent] + change
+            assert available >= 0, f"agent {agent} would end with available liquidity {available}"
+            self.available[agent] = available
+            balance = available - self._credit_capacities[agent]
+            if change < 0:
+                self.balance_min[agent] = min(self.balance_min[agent], balance)
+                self._memory.liquidity_fell(agent, available)
+            elif change > 0:
+                self.balance_max[agent] = max(self.balance_max[agent], balance)
+                self._memory.liquidity_rose(agent)

@@ -1,0 +1,188 @@
+"""The system within a day: accounts, both queues, and the record of what happens to them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim_engine.arrivals import Payments, payments_of_day
+from sim_engine.records import DayRecord, Transactions
+from sim_engine.scenario import Scenario, credit_capacity
+from sim_engine.settlement.item import Item
+from sim_engine.settlement.ledger import Ledger
+from sim_engine.settlement.lsm.netting import net_positions
+from sim_engine.settlement.lsm.run import LsmRun
+from sim_engine.settlement.queue2 import Queue2
+from sim_engine.settlement.recorder import Recorder
+from sim_engine.settlement.ring_memory import RingMemory
+from sim_engine.state import QueuedTransaction, SystemState, check_state_fits
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """Items that settle together, with their agents, both in the order in which the cycle is recorded."""
+
+    agents: list[int]
+    items: list[Item]
+
+
+class System:
+    """One simulated day under way.
+
+    rules: what the scenario states. ledger, queue1 (by agent), queue2: where money and payments stand.
+    ring_memory: what the ring search remembers within the day. recorder: what has happened so far.
+    """
+
+    def __init__(self, scenario: Scenario, opening: SystemState) -> None:
+        """Opens a day from the state that the day before closed with.
+
+        Raises InputError if the state belongs to another scenario or engine version, or if the day's amounts exceed
+        what int64 holds.
+        """
+        check_state_fits(opening, scenario)
+        agents = scenario.stated.agents
+        payments = payments_of_day(scenario, opening.day, opening.money_total)
+        carried = sorted(opening.queued, key=lambda transaction: transaction.arrival_seq)
+
+        self.scenario = scenario
+        self.rules = scenario.stated
+        self.day = opening.day
+        self.ticks_per_day = scenario.stated.ticks_per_day
+        self.first_tick = opening.day * self.ticks_per_day
+        self.policies = [agent.policy for agent in agents]
+        self.transactions = _transactions(carried, payments, opening.arrivals_count)
+        self.ring_memory = RingMemory(len(agents))
+        self.ledger = Ledger(
+            opening.balances,
+            [
+                credit_capacity(agent.credit_limit, posted, agent.haircut_bp)
+                for agent, posted in zip(agents, opening.posted_collateral, strict=True)
+            ],
+            self.ring_memory,
+        )
+        self.queue1: list[list[Item]] = [[] for _ in agents]
+        self.queue2 = Queue2(len(agents), self.ring_memory.pair_has_new_oldest)
+        self.recorder = Recorder(len(agents))
+        self._opening = opening
+        self._entries_count = opening.entries_count
+        self._items = [
+            Item(row, *attributes)
+            for row, attributes in enumerate(
+                zip(
+                    self.transactions.senders.tolist(),
+                    self.transactions.receivers.tolist(),
+                    self.transactions.amounts.tolist(),
+                    self.transactions.priorities.tolist(),
+                    self.transactions.arrival_seqs.tolist(),
+                    strict=True,
+                )
+            )
+        ]
+        self._first_arrival_by_tick = len(carried) + np.searchsorted(
+            payments.ticks, self.first_tick + np.arange(self.ticks_per_day + 1)
+        )
+        self._requeue(opening)
+
+    def _requeue(self, opening: SystemState) -> None:
+        """Puts carried transactions where they stood."""
+        row_of = {
+            transaction: row for row, transaction in enumerate(self.transactions.ids[: self.transactions.carried])
+        }
+        for transaction in opening.queued:
+            item = self._items[row_of[transaction.id]]
+            if transaction.queue == 1:
+                self.queue1[item.sender].append(item)
+            else:
+                item.entry_tick = transaction.entry_tick
+                item.entry_seq = transaction.entry_seq
+                item.wait_reason = transaction.wait_reason
+                self.queue2.insert(item)
+
+    def admit_arrivals(self, tick: int) -> None:
+        """Puts the tick's arrivals into their senders' Queue 1."""
+        first, last = self._first_arrival_by_tick[tick - self.first_tick : tick - self.first_tick + 2]
+        for item in self._items[first:last]:
+            self.queue1[item.sender].append(item)
+
+    def next_entry_seq(self) -> int:
+        """The place of the next submission among all of the simulation."""
+        self._entries_count += 1
+        return self._entries_count - 1
+
+    def settle_alone(self, item: Item, mechanism: int, tick: int) -> None:
+        """One settlement step of a single transaction, which may stand in Queue 2."""
+        if item.in_queue2:
+            self.queue2.remove([item])
+        self.ledger.move({item.sender: -item.amount, item.receiver: item.amount})
+        self.recorder.step([item], mechanism, tick)
+
+    def settle_cycles(self, cycles: list[Cycle], mechanism: int, run: LsmRun) -> None:
+        """One settlement step of queued transactions, recorded as the cycles given."""
+        items = [item for cycle in cycles for item in cycle.items]
+        positions = net_positions(items)
+        self.queue2.remove(items)
+        self.ledger.move(positions)
+        self.recorder.cycles([(cycle.agents, cycle.items) for cycle in cycles], positions, mechanism, run)
+
+    def close(self) -> tuple[DayRecord, SystemState]:
+        """End of day, after its last tick: the day's record and the state that the next day opens with."""
+        cancels = self.rules.end_of_day == "cancel"
+        queue1 = [item for queue in self.queue1 for item in queue]
+        queue2 = self.queue2.in_order()
+        record = DayRecord(
+            day=self.day,
+            transactions=self.transactions,
+            settlements=self.recorder.settlements(),
+            lsm_cycles=self.recorder.lsm_cycles(),
+            lsm_runs=self.recorder.lsm_runs(),
+            tick_ends=self.recorder.tick_ends(),
+            agent_days=self.recorder.agent_days(self.ledger, self._opening.balances),
+            queued_at_end=self.recorder.queued_at_end(self.queue1, queue2, cancels),
+        )
+        closing = SystemState(
+            scenario_hash=self._opening.scenario_hash,
+            day=self.day + 1,
+            balances=tuple(self.ledger.balances()),
+            posted_collateral=self._opening.posted_collateral,
+            queued=() if cancels else tuple(self._as_carried(item) for item in [*queue1, *queue2]),
+            arrivals_count=self._opening.arrivals_count + len(self._items) - self.transactions.carried,
+            entries_count=self._entries_count,
+            money_total=self._opening.money_total
+            + sum(item.amount for item in self._items[self.transactions.carried :]),
+        )
+        return record, closing
+
+    def _as_carried(self, item: Item) -> QueuedTransaction:
+        return QueuedTransaction(
+            id=self.transactions.ids[item.row],
+            sender=item.sender,
+            receiver=item.receiver,
+            amount=item.amount,
+            priority=item.priority,
+            arrival_tick=int(self.transactions.arrival_ticks[item.row]),
+            arrival_seq=item.arrival_seq,
+            deadline_tick=int(self.transactions.deadline_ticks[item.row]),
+            queue=2 if item.in_queue2 else 1,
+            entry_tick=item.entry_tick,
+            entry_seq=item.entry_seq,
+            wait_reason=item.wait_reason,
+        )
+
+
+def _transactions(carried: list[QueuedTransaction], payments: Payments, arrivals_count: int) -> Transactions:
+    """All transactions outstanding in the day, carried ones first."""
+
+    def column(name: str, arrived: np.ndarray) -> np.ndarray:
+        return np.concatenate([np.array([getattr(row, name) for row in carried], arrived.dtype), arrived])
+
+    seqs = arrivals_count + np.arange(len(payments.ids), dtype=np.int64)
+    return Transactions(
+        ids=tuple(row.id for row in carried) + payments.ids,
+        senders=column("sender", payments.senders),
+        receivers=column("receiver", payments.receivers),
+        amounts=column("amount", payments.amounts),
+        priorities=column("priority", payments.priorities),
+        arrival_ticks=column("arrival_tick", payments.ticks),
+        arrival_seqs=column("arrival_seq", seqs),
+        deadline_ticks=column("deadline_tick", payments.deadlines),
+        carried=len(carried),
+    )

@@ -1,0 +1,19 @@
+"""One tick, in the order that SPEC 3 gives."""
+
+from sim_engine.settlement.entry import retry_queue, settle_on_entry
+from sim_engine.settlement.lsm.passes import lsm_is_due, save_liquidity
+from sim_engine.settlement.policies import release_by_policy
+from sim_engine.settlement.system import System
+
+
+def run_tick(system: System, tick: int) -> None:
+    """Takes the system through a tick; on a day's last tick its end follows (System.close)."""
+    system.admit_arrivals(tick)  # into Queue 1
+    released = release_by_policy(system, tick)  # out of Queue 1
+    settle_on_entry(system, tick, released)  # at once, or into Queue 2
+    retry_queue(system, tick)
+    if lsm_is_due(system, tick):
+        save_liquidity(system, tick)  # bilateral, ring, gridlock, until nothing settles
+    # Costs are booked here, from what the tick leaves standing. A scenario can state no cost rates yet (it is refused
+    # on loading), so there is nothing to book.
+    system.recorder.tick_end(system.queue1, system.queue2, system.ledger)

@@ -1,0 +1,53 @@
+"""Reading a YAML file strictly: one mapping at the top, no key twice, every failure an InputError."""
+
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sim_engine.errors import ABSENT, InputError, Problem
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML lets a key stand twice and keeps the last; a scenario must not lose a line like that."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[Hashable] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            if not isinstance(key, str):
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key!r} is not a text: put it in quotes", key_node.start_mark
+                )
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key '{key}' stands twice: keep one of them", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)
+
+
+def read_yaml_mapping(path: Path) -> dict[str, Any]:
+    """The mapping that a YAML file holds.
+
+    Raises InputError if the file cannot be read, is empty, is not YAML, says a key twice or holds no mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(path, [Problem("", ABSENT, f"cannot be read: {reason}; name a readable YAML file")]) from error
+    try:
+        loaded = yaml.load(text, Loader=_StrictLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise InputError(path, [Problem(place, ABSENT, f"not valid YAML: {error.problem}")]) from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InputError(path, [Problem("", ABSENT, f"not valid YAML: {error}")]) from error
+    if loaded is None:
+        raise InputError(path, [Problem("", ABSENT, "the file is empty; see scenarios/ for files to start from")])
+    if not isinstance(loaded, dict):
+        raise InputError(path, [Problem("", loaded, "the file must hold keys and values, such as 'name: my_scenario'")])
+    return loaded
