@@ -18,3 +18,25 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --constraint constraints.txt --editable '.[dev]'
 	@touch $@
+
+run: $(READY)    ## simulate research_day, build the marts, print what the LSM did
+	@$(BIN)/payment-sim pipeline scenarios/research_day.yaml
+
+test: lint       ## every check that a change must pass
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
+
+lint: $(READY)   ## form, types, direction of imports
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+ui: $(READY)     ## the Dagster UI on http://127.0.0.1:3000
+	@$(BIN)/payment-sim ui
+
+docs: $(READY)   ## the marts' documentation as one static page
+	@$(BIN)/payment-sim docs
+
+clean:           ## remove what set-up, runs and tests made; keeps the data folder
+	rm -rf .venv dbt_project/target dbt_project/logs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

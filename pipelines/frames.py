@@ -40,7 +40,7 @@ def _frame(table: str, member: Member, record: DayRecord, columns: Columns) -> p
         "day": pl.repeat(record.day, height, dtype=pl.Int64, eager=True),
     }
     assert [*stem, *columns] == schema.names(), f"{table}: {list(columns)}"
-    return pl.DataFrame({name: pl.Series(name, values) for name, values in (stem | columns).items()}).cast(dict(schema))
+    return pl.DataFrame({name: pl.Series(name, values) for name, values in (stem | columns).items()}).cast(schema)
 
 
 def _columns_of_day(member: Member, record: DayRecord) -> dict[str, Columns]:

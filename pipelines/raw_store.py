@@ -1,4 +1,4 @@
-"""Where raw tables and closing states live: one Parquet part per table, run and day, and one state file per run and day.
+"""Where raw tables and closing states live: a Parquet part per table, run and day, and a state file per run and day.
 
     raw/<table>/run_id=<run>/day=<nnnn>/part-0.parquet
     state/run_id=<run>/day=<nnnn>/closing.jsonl
@@ -60,13 +60,13 @@ class RawStore:
         """
         file = self.state_file(run_id, day)
         try:
-            lines = file.read_text(encoding="utf-8").splitlines()
+            content = file.read_bytes()
         except FileNotFoundError:
             stored = ", ".join(str(stored_day) for stored_day in self.days_stored(run_id)) or "none"
             remedy = f"day {day} of run {run_id} is not stored (stored: {stored}); run the days in order from 0"
             raise InputError(file, [Problem("", ABSENT, remedy)]) from None
         states = {}
-        for line in lines:
+        for line in content.splitlines():  # bytes: a text would also be split inside an id, at U+2028 and the like
             member = json.loads(line)
             states[member["simulation_id"]] = SystemState.from_json(json.dumps(member["state"]))
         return states
@@ -76,7 +76,8 @@ class RawStore:
     ) -> None:
         """Commits a day of a run: its tables, then its closing states, given as (simulation_id, state).
 
-        A crash leaves the day as it was or as it is to be, or, if it replaces other content, not committed.
+        Days after one whose closing states change are removed. A crash leaves the day as it was or as it is to
+        be, or, if it replaces other content, not committed.
         """
         assert set(frames) == set(CONTRACTS), sorted(frames)
         parts = {table: self.part(table, run_id, day) for table in CONTRACTS}
@@ -86,11 +87,15 @@ class RawStore:
             f'{{"simulation_id":{json.dumps(name)},"state":{state.to_json()}}}\n' for name, state in closing
         ).encode()
         staged_mark = _staged(mark, content)
-        if mark.exists() and mark.read_bytes() != content:
+        staged_files = [*((staged[table], part) for table, part in parts.items()), (staged_mark, mark)]
+        if mark.exists() and not _holds_same(staged_mark, mark):
+            # What the later days started from is no more: they would not follow from this day.
+            self.drop_days_from(run_id, day + 1)
+        if mark.exists() and not all(_holds_same(new, old) for new, old in staged_files):
             mark.unlink()
-        for table, part in parts.items():
-            _replace(staged[table], part)
-        _replace(staged_mark, mark)
+            _flush(mark.parent)
+        for new, old in staged_files:
+            _replace(new, old)
 
     def drop_days_from(self, run_id: str, first_day: int) -> None:
         """Removes the days of a run from first_day on, latest first, each day's mark before its tables."""
@@ -99,8 +104,15 @@ class RawStore:
         names = {folder.name for parent in (root, *tables) for folder in parent.glob("day=*")}
         for name in sorted(names, reverse=True):
             if int(name.removeprefix("day=")) >= first_day:
-                for parent in (root, *tables):
-                    shutil.rmtree(parent / name, ignore_errors=True)
+                for folder in (parent / name for parent in (root, *tables)):
+                    if folder.exists():
+                        shutil.rmtree(folder)
+                        _flush(folder.parent)
+
+
+def replace_file(target: Path, content: bytes) -> None:
+    """Puts content in a file's place atomically: a crash leaves the old content or the new."""
+    _replace(_staged(target, content), target)
 
 
 def _staged_parquet(frame: pl.DataFrame, target: Path) -> Path:
@@ -119,8 +131,20 @@ def _staged(target: Path, content: bytes) -> Path:
 
 def _stage_path(target: Path) -> Path:
     """A file beside the target that no reader looks at; what a crash left there is overwritten."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(target.parent)
     return target.with_name(f".{target.name}.staged")
+
+
+def _make_folder(folder: Path) -> None:
+    """Makes a folder and those above it, each known to the one above also after a loss of power."""
+    if not folder.exists():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _flush(folder.parent)
+
+
+def _holds_same(one: Path, other: Path) -> bool:
+    return other.exists() and one.read_bytes() == other.read_bytes()
 
 
 def _flush(path: Path) -> None:

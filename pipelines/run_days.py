@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pipelines.contracts import ContractBroken, validate
+from pipelines.contracts import CONTRACTS, ContractBroken, validate
 from pipelines.frames import frames_of_day
 from pipelines.raw_store import RawStore
 from pipelines.runs import Member, Run
-from sim_engine import DayRecord, InputError, Problem, SystemState, run_day
+from sim_engine import DayRecord, InputError, Problem, SystemState, __version__, run_day
 from sim_engine.errors import ABSENT
 
 
@@ -24,11 +24,15 @@ class StoredDay:
 class DayRefused(Exception):
     """A day whose tables break their contracts; nothing of it is stored.
 
-    broken: the broken contracts by table.
+    frames: the day's tables. broken: the broken contracts by table.
     """
 
-    def __init__(self, run_id: str, day: int, broken: dict[str, ContractBroken]) -> None:
+    def __init__(
+        self, run_id: str, day: int, frames: dict[str, pl.DataFrame], broken: dict[str, ContractBroken]
+    ) -> None:
+        self.run_id = run_id
         self.day = day
+        self.frames = frames
         self.broken = broken
         said = "; ".join(str(contract) for contract in broken.values())
         super().__init__(f"run {run_id}, day {day} breaks its contracts and is not stored: {said}")
@@ -59,11 +63,25 @@ def run_and_store_days(
 
 
 def opening_states(run: Run, store: RawStore, day: int) -> list[SystemState]:
-    """The state that each member opens a day with, in member order. Raises InputError if the day before is not stored."""
+    """The state that each member opens a day with, in member order.
+
+    Raises InputError if the day before is not stored.
+    """
     if day == 0:
         return [SystemState.opening(member.scenario) for member in run.members]
     closing = store.read_closing(run.run_id, day - 1)
     return [closing.get(member.simulation_id) or _unknown(run, member, day) for member in run.members]
+
+
+def reusable_day(run: Run, store: RawStore, day: int) -> StoredDay | None:
+    """A committed day, if it is what simulating it again would give: same scenarios, same engine version."""
+    if day not in store.days_stored(run.run_id):
+        return None
+    closing = store.read_closing(run.run_id, day)
+    expected = {member.simulation_id: (member.scenario.scenario_hash, __version__) for member in run.members}
+    if {name: (state.scenario_hash, state.engine_version) for name, state in closing.items()} != expected:
+        return None
+    return StoredDay(day, {table: store.read_table(table, run.run_id, day) for table in CONTRACTS})
 
 
 def _unknown(run: Run, member: Member, day: int) -> SystemState:
@@ -80,4 +98,4 @@ def check_contracts(run_id: str, day: int, frames: dict[str, pl.DataFrame]) -> N
         except ContractBroken as error:
             broken[table] = error
     if broken:
-        raise DayRefused(run_id, day, broken)
+        raise DayRefused(run_id, day, frames, broken)

@@ -1,4 +1,4 @@
-"""Runs: which simulations a file asks for. A run file has arms and seeds; a plain scenario is a run of one simulation."""
+"""Runs: which simulations a file asks for. A plain scenario is a run of one simulation."""
 
 from collections import Counter
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Simulates settlement days of an RTGS system with liquidity-saving mechanisms: values in, values out, no files written."""
+"""Simulates settlement days of an RTGS system with liquidity-saving mechanisms: values in, values out."""
 
 from sim_engine.day import run_day, run_days
 from sim_engine.errors import InputError, Problem

@@ -2,7 +2,8 @@
 
 Every class is one kind of event with one array per attribute, all of the same length unless said otherwise. A
 transaction is named by its row in the day's `Transactions`, an agent by its index; a nullable number is -1 where it is
-null, and words are codes of sim_engine.vocabulary. Ticks count from 0 through the whole simulation, money is minor units.
+null, and words are codes of sim_engine.vocabulary. Ticks count from 0 through the whole simulation, money is in minor
+units.
 """
 
 from collections.abc import Iterator
@@ -38,7 +39,7 @@ class Transactions:
 
 @dataclass(frozen=True)
 class Settlements:
-    """Transactions settled in the day, in the order of their steps; those of one step in Queue 2 order.
+    """Transactions settled in the day by step, those of one step cycle by cycle, each as the cycle lists them.
 
     transactions: rows of Transactions, int32. ticks: int64. seqs: number of the simultaneous step in the day, int64.
     mechanisms: int8. entry_ticks, entry_seqs: when it was submitted, and its place among all submissions of the
@@ -64,7 +65,8 @@ class LsmCycles:
     ticks, lsm_passes: int64. mechanisms: int8. min_amounts, settled_values (net), total_values (gross): int64.
     agents: indexes, int32, and net_positions: received - paid, int64; both flat, those of cycle k at
     agent_offsets[k]:agent_offsets[k + 1].
-    transactions: rows of Transactions, int32, flat, those of cycle k at transaction_offsets[k]:transaction_offsets[k + 1].
+    transactions: rows of Transactions, int32, flat; those of cycle k at
+    transaction_offsets[k]:transaction_offsets[k + 1].
     """
 
     ticks: Array

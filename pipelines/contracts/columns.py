@@ -59,3 +59,9 @@ class RawTable(pa.DataFrameModel):
     class Config:
         strict = True
         ordered = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        # A failing row is reported under its own contract's name; a Config that is derived would keep this one's.
+        if "Config" in cls.__dict__:
+            cls.Config.name = cls.__name__  # type: ignore[attr-defined]
+        super().__init_subclass__(**kwargs)  # type: ignore[no-untyped-call]

@@ -168,6 +168,11 @@ class LsmCycles(RawTable):
             & (pl.col("transactions").list.n_unique() == amounts.len())
         )
 
+    @pa.dataframe_check(name="lists hold no nulls")
+    def lists_are_full(cls, data: pa.PolarsData) -> pl.LazyFrame:  # noqa: D102
+        lists = [pl.col(name).list for name in ("agents", "transactions", "amounts", "net_positions")]
+        return data.lazyframe.select(pl.all_horizontal(one.drop_nulls().list.len() == one.len() for one in lists))
+
     @pa.dataframe_check(name="cycle_type is bilateral exactly when cycle_length is 2")
     def type_follows_length(cls, data: pa.PolarsData) -> pl.LazyFrame:  # noqa: D102
         return data.lazyframe.select((pl.col("cycle_type") == "bilateral") == (pl.col("cycle_length") == 2))

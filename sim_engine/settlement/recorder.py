@@ -127,8 +127,9 @@ class Recorder:
 
     def lsm_runs(self) -> LsmRuns:
         """All LSM runs so far."""
-        *columns, hit_limits = _columns(self._runs, 15)
-        return LsmRuns(*columns, hit_limits.astype(np.int8))
+        columns = _columns(self._runs, 15)
+        columns[-1] = columns[-1].astype(np.int8)
+        return LsmRuns(*columns)
 
     def tick_ends(self) -> TickEnds:
         """The ends of all ticks so far."""

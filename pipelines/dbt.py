@@ -1,0 +1,80 @@
+"""The dbt project as Dagster knows it: its manifest, parsed when a model is newer, and how its models become assets."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject
+
+from pipelines.places import PROJECT_ROOT, default_data_root
+from pipelines.resources import dbt_environment
+
+DBT_PROJECT = DbtProject(project_dir=PROJECT_ROOT / "dbt_project", profiles_dir=PROJECT_ROOT / "dbt_project")
+
+DBT_EXECUTABLE = str(Path(sys.executable).with_name("dbt"))
+"""The dbt of this environment, also where the environment is not activated."""
+
+_PARSED = ("manifest.json", "partial_parse.msgpack")
+_SOURCES = ("*.sql", "*.yml", "*.md", "*.csv")
+
+
+def manifest() -> Path:
+    """The project's manifest, made anew if any of its files is newer.
+
+    Raises RuntimeError with dbt's words if the project cannot be parsed.
+    """
+    target = DBT_PROJECT.manifest_path
+    project = Path(DBT_PROJECT.project_dir)
+    newest = max(
+        file.stat().st_mtime
+        for pattern in _SOURCES
+        for file in project.rglob(pattern)
+        if target.parent not in file.parents
+    )
+    if not target.exists() or target.stat().st_mtime < newest:
+        _parse(project, target.parent)
+    return target
+
+
+def _parse(project: Path, target: Path) -> None:
+    """Parses beside the target and moves the result in, so that nobody reads half a manifest."""
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target) as scratch:
+        result = subprocess.run(
+            [
+                *(DBT_EXECUTABLE, "parse", "--quiet"),
+                *("--project-dir", str(project), "--profiles-dir", str(project)),
+                *("--target-path", scratch, "--log-path", scratch),
+            ],
+            env={**os.environ, **dbt_environment(default_data_root())},
+            capture_output=True,
+            text=True,
+        )
+        if result.returncode != 0:
+            raise RuntimeError(f"dbt cannot parse {project}:\n{result.stdout}{result.stderr}")
+        for name in reversed(_PARSED):
+            if (Path(scratch) / name).exists():
+                shutil.move(Path(scratch) / name, target / name)
+
+
+class Translator(DagsterDbtTranslator):
+    """Models become assets of the group `marts`, `staging` or `intermediate`; raw assets join sources by their key."""
+
+    def __init__(self) -> None:
+        # Contracts own the raw tables: a test of a source would start dbt once more for every raw run.
+        super().__init__(settings=DagsterDbtTranslatorSettings(enable_source_tests_as_checks=False))
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        """The folder below models/ that the model lies in."""
+        folders: list[str] = dbt_resource_props["fqn"]
+        return folders[1] if len(folders) > 2 else None
+
+    def get_automation_condition(self, dbt_resource_props: Mapping[str, Any]) -> dg.AutomationCondition[Any] | None:
+        """Built when raw tables are; days that no run has ever had are no reason to wait."""
+        return dg.AutomationCondition.eager().without(~dg.AutomationCondition.any_deps_missing())

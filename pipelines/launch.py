@@ -1,0 +1,166 @@
+"""Launches a run from the command line: the same job as from the UI, in this process, recorded where the UI looks."""
+
+import contextlib
+import logging
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.partitions import RUNS, range_tags
+from pipelines.places import DATA_VARIABLE, PROJECT_ROOT, dagster_home, warehouse_file
+from pipelines.resources import Data
+from pipelines.runs import Run, load_run
+
+EXIT_DONE, EXIT_FAILED = 0, 1
+
+_STATISTICS = """
+    select
+        mechanism, cycle_type,
+        sum(cycles)::bigint as cycles,
+        sum(transactions)::bigint as transactions,
+        sum(gross_value)::bigint as gross_value,
+        sum(net_value)::bigint as net_value,
+        sum(liquidity_saved)::bigint as liquidity_saved,
+        sum(liquidity_saved) / sum(gross_value) as netting_ratio
+    from fct_cycle_type_days
+    inner join dim_simulations using (simulation_id)
+    where dim_simulations.run_id = $run_id
+    group by mechanism, cycle_type
+    order by mechanism, cycle_type
+"""
+
+
+def materialise_everything(path: Path, data_root: Path) -> int:
+    """Simulates a run or scenario file, builds the marts and prints what the LSM did; returns the exit code.
+
+    Everything is launched through Dagster and recorded below the data folder, so that its UI shows it.
+    Raises InputError if the file is wrong; nothing is written then.
+    """
+    console = Console(file=sys.stdout, highlight=False)
+    run = load_run(path)
+    started = time.monotonic()
+    data_root = data_root.absolute()
+    simulations = f"{len(run.members):,} simulation{'s' if len(run.members) > 1 else ''}"
+    console.print(
+        f"[bold]{run.run_id}[/]: {simulations} over {run.days} day{'s' if run.days > 1 else ''}, from {run.source}"
+    )
+
+    prepare_dagster_home(data_root)
+    Data(data_root=str(data_root)).catalogue.remember(run)
+    log_file = data_root / "logs" / f"{run.run_id}.log"
+    with _all_else_into(log_file):
+        succeeded = _execute(run, data_root, console)
+    if not succeeded:
+        console.print(f"[bold red]The run failed.[/] Everything that was said: {log_file}")
+        return EXIT_FAILED
+
+    console.print()
+    console.print(_statistics_table(run, warehouse_file(data_root)))
+    console.print(f"\nWarehouse: {warehouse_file(data_root)}")
+    console.print(f"Done in {time.monotonic() - started:.0f} s. To look around: make ui")
+    return EXIT_DONE
+
+
+def prepare_dagster_home(data_root: Path) -> Path:
+    """Makes the Dagster instance below the data folder and tells this process to use it."""
+    home = dagster_home(data_root)
+    home.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(PROJECT_ROOT / "pipelines" / "dagster.yaml", home / "dagster.yaml")
+    os.environ["DAGSTER_HOME"] = str(home)
+    os.environ[DATA_VARIABLE] = str(data_root)
+    return home
+
+
+def _execute(run: Run, data_root: Path, console: Console) -> bool:
+    # Only now: reading the definitions parses the dbt project, where it has changed.
+    from pipelines.definitions import build_defs
+
+    milestones = dg.LoggerDefinition(lambda _: _milestone_logger(console), description="The terminal")
+    definitions = build_defs(data=Data(data_root=str(data_root)), loggers={"milestones": milestones})
+    job = definitions.resolve_job_def("everything")
+    with dg.DagsterInstance.get() as instance:
+        register_runs(instance, [run.run_id])
+        result = job.execute_in_process(
+            instance=instance,
+            tags=range_tags(run.run_id, run.days),
+            run_config={"loggers": {"milestones": {}}},
+            raise_on_error=False,
+        )
+    return result.success
+
+
+def register_runs(instance: dg.DagsterInstance, run_ids: list[str]) -> None:
+    """Makes runs known as partitions, so that their days can be launched."""
+    assert RUNS.name is not None
+    instance.add_dynamic_partitions(RUNS.name, run_ids)
+
+
+def open_ui(data_root: Path, port: int) -> None:
+    """Becomes the Dagster UI on loopback, with the project's runs and scenarios as partitions to launch."""
+    prepare_dagster_home(data_root)
+    with dg.DagsterInstance.get() as instance:
+        register_runs(instance, Data(data_root=str(data_root)).catalogue.run_ids())
+    dagster = str(Path(sys.executable).with_name("dagster"))
+    workspace = str(PROJECT_ROOT / "workspace.yaml")
+    os.chdir(PROJECT_ROOT)
+    os.execv(dagster, [dagster, "dev", "--workspace", workspace, "--host", "127.0.0.1", "--port", str(port)])
+
+
+class _Milestones(logging.Handler):
+    """Prints the milestones that assets log, and why a step failed; the rest is in the log file."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(logging.INFO)
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Prints a message that is marked as a milestone, or the error of a step that failed."""
+        meta = getattr(record, "dagster_meta", {})
+        event = meta.get("dagster_event")
+        if getattr(record, "milestone", False):
+            self._console.print(f"  {meta.get('orig_message', record.getMessage())}", markup=False)
+        elif event is not None and event.is_step_failure:
+            error = event.step_failure_data.error
+            while error.cause:
+                error = error.cause
+            self._console.print(f"  {error.message.strip()}", markup=False, style="red")
+
+
+def _milestone_logger(console: Console) -> logging.Logger:
+    logger = logging.Logger("milestones", logging.INFO)
+    logger.addHandler(_Milestones(console))
+    return logger
+
+
+@contextlib.contextmanager
+def _all_else_into(log_file: Path) -> Iterator[None]:
+    """Whatever Dagster and dbt print goes into the log file."""
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    with log_file.open("w", encoding="utf-8") as log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+        yield
+
+
+def _statistics_table(run: Run, warehouse: Path) -> Table:
+    """What each type of cycle did over the run, from the mart."""
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        statistics = connection.sql(_STATISTICS, params={"run_id": run.run_id}).pl()
+    table = Table(title=f"LSM cycles by type: {run.run_id}, {run.days} days (fct_cycle_type_days; minor units)")
+    for name in statistics.columns:
+        table.add_column(name.replace("_", " "), justify="left" if statistics[name].dtype == pl.String else "right")
+    for row in statistics.iter_rows():
+        table.add_row(
+            *(
+                f"{cell:,.3f}" if isinstance(cell, float) else f"{cell:,}" if isinstance(cell, int) else cell
+                for cell in row
+            )
+        )
+    return table
