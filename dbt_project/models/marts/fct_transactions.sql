@@ -1,0 +1,94 @@
+with arrivals as (
+
+    select * from {{ ref('stg_raw__arrivals') }}
+
+),
+
+settlements as (
+
+    select * from {{ ref('stg_raw__settlements') }}
+
+),
+
+last_days as (
+
+    select *
+    from {{ ref('int_transaction_days_clipped') }}
+    qualify row_number() over (partition by simulation_id, transaction order by day desc) = 1
+
+),
+
+traced as (
+
+    select
+        arrivals.run_id,
+        arrivals.simulation_id,
+        arrivals.transaction,
+        arrivals.sender,
+        arrivals.receiver,
+        arrivals.amount,
+        arrivals.priority,
+        arrivals.parent,
+        arrivals.day as arrival_day,
+        arrivals.arrival_tick,
+        arrivals.arrival_seq,
+        arrivals.deadline_tick,
+        last_days.entry_tick,
+        settlements.day as settlement_day,
+        settlements.settlement_tick,
+        settlements.settlement_seq,
+        settlements.mechanism,
+        settlements.lsm_pass,
+        settlements.cycle_seq,
+        settlements.wait_reason,
+        case
+            when settlements.transaction is not null then 'settled'
+            when last_days.outcome = 'cancelled' then 'cancelled'
+            when last_days.outcome = 'carried' then 'queued'
+        end as status,
+        last_days.queue_end as queue,
+        last_days.day as last_day,
+        last_days.day - arrivals.day as nights,
+        last_days.wait_until_tick
+    from arrivals
+    left join settlements
+        on arrivals.simulation_id = settlements.simulation_id
+        and arrivals.transaction = settlements.transaction
+    left join last_days
+        on arrivals.simulation_id = last_days.simulation_id
+        and arrivals.transaction = last_days.transaction
+
+)
+
+select
+    run_id,
+    simulation_id,
+    transaction,
+    sender,
+    receiver,
+    amount,
+    priority,
+    parent,
+    status,
+    arrival_day,
+    arrival_tick,
+    arrival_seq,
+    entry_tick,
+    settlement_day,
+    settlement_tick,
+    settlement_seq,
+    mechanism,
+    lsm_pass,
+    cycle_seq,
+    cycle_seq is not null as is_lsm_settled,
+    wait_reason,
+    case when status = 'settled' then entry_tick - arrival_tick end as queue1_wait_ticks,
+    settlement_tick - entry_tick as queue2_wait_ticks,
+    settlement_tick - arrival_tick as wait_ticks,
+    deadline_tick,
+    -- What is unsettled at the end of a day has outlived every deadline before the next day's first tick.
+    coalesce(wait_until_tick > deadline_tick, false) as is_overdue,
+    queue,
+    last_day,
+    nights
+from traced

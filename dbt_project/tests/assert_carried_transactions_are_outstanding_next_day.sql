@@ -1,0 +1,31 @@
+-- Fails if a transaction is carried into a stored day and neither settles on it nor is queued at the end of it.
+
+with fates as (
+
+    select simulation_id, day, transaction, 'settled' as fate
+    from {{ ref('stg_raw__settlements') }}
+
+    union all
+
+    select simulation_id, day, transaction, outcome as fate
+    from {{ ref('stg_raw__queue_snapshots') }}
+
+),
+
+carried as (
+
+    select snapshots.simulation_id, simulations.day, snapshots.transaction
+    from {{ ref('stg_raw__queue_snapshots') }} as snapshots
+    inner join {{ ref('stg_raw__simulations') }} as simulations
+        on snapshots.simulation_id = simulations.simulation_id
+        and snapshots.day + 1 = simulations.day
+    where snapshots.outcome = 'carried'
+
+)
+
+select carried.simulation_id, carried.day, carried.transaction
+from carried
+anti join fates
+    on carried.simulation_id = fates.simulation_id
+    and carried.day = fates.day
+    and carried.transaction = fates.transaction

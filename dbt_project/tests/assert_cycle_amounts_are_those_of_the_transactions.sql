@@ -1,0 +1,23 @@
+-- Fails if a cycle states another amount for a transaction than it arrived with.
+
+with members as (
+
+    select
+        simulation_id,
+        day,
+        cycle_seq,
+        tick,
+        lsm_pass,
+        mechanism,
+        unnest(transactions) as transaction,
+        unnest(amounts) as amount
+    from {{ ref('stg_raw__lsm_cycles') }}
+
+)
+
+select members.*, arrivals.amount as amount_arrived
+from members
+left join {{ ref('stg_raw__arrivals') }} as arrivals
+    on members.simulation_id = arrivals.simulation_id
+    and members.transaction = arrivals.transaction
+where members.amount is distinct from arrivals.amount

@@ -1,0 +1,27 @@
+-- Fails if a transaction of a cycle did not settle in that cycle, at its tick, in its pass and by its mechanism.
+
+with members as (
+
+    select
+        simulation_id,
+        day,
+        cycle_seq,
+        tick,
+        lsm_pass,
+        mechanism,
+        unnest(transactions) as transaction,
+        unnest(amounts) as amount
+    from {{ ref('stg_raw__lsm_cycles') }}
+
+)
+
+select members.*
+from members
+anti join {{ ref('stg_raw__settlements') }} as settlements
+    on members.simulation_id = settlements.simulation_id
+    and members.day = settlements.day
+    and members.cycle_seq = settlements.cycle_seq
+    and members.transaction = settlements.transaction
+    and members.tick = settlements.settlement_tick
+    and members.lsm_pass = settlements.lsm_pass
+    and members.mechanism = settlements.mechanism

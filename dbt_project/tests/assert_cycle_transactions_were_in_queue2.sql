@@ -1,0 +1,24 @@
+-- Fails if a transaction of a cycle had not joined Queue 2 by then.
+
+with members as (
+
+    select
+        simulation_id,
+        day,
+        cycle_seq,
+        tick,
+        lsm_pass,
+        mechanism,
+        unnest(transactions) as transaction,
+        unnest(amounts) as amount
+    from {{ ref('stg_raw__lsm_cycles') }}
+
+)
+
+select members.*, settlements.entry_tick, settlements.wait_reason
+from members
+inner join {{ ref('stg_raw__settlements') }} as settlements
+    on members.simulation_id = settlements.simulation_id
+    and members.transaction = settlements.transaction
+where settlements.wait_reason is null
+    or settlements.entry_tick > members.tick

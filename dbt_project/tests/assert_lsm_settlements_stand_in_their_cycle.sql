@@ -1,0 +1,25 @@
+-- Fails if a transaction that settled in a cycle is not among that cycle's transactions.
+
+with members as (
+
+    select
+        simulation_id,
+        day,
+        cycle_seq,
+        tick,
+        lsm_pass,
+        mechanism,
+        unnest(transactions) as transaction,
+        unnest(amounts) as amount
+    from {{ ref('stg_raw__lsm_cycles') }}
+
+)
+
+select settlements.simulation_id, settlements.day, settlements.cycle_seq, settlements.transaction
+from {{ ref('stg_raw__settlements') }} as settlements
+anti join members
+    on settlements.simulation_id = members.simulation_id
+    and settlements.day = members.day
+    and settlements.cycle_seq = members.cycle_seq
+    and settlements.transaction = members.transaction
+where settlements.cycle_seq is not null

@@ -1,0 +1,100 @@
+"""Real data for dbt, and dbt itself in this process; every file that it writes stands in a temporary folder."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+import yaml
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import dbtRunner, dbtRunnerResult
+
+from pipelines.raw_store import RawStore
+from pipelines.run_days import run_and_store_days
+from pipelines.runs import load_run
+
+REPO = Path(__file__).parents[2]
+PROJECT = REPO / "dbt_project"
+
+FIVE_BANKS = """
+name: five_banks
+ticks_per_day: 30
+num_days: 3
+rng_seed: 7
+agents:
+  - {id: A, opening_balance: 60000, credit_limit: 20000}
+  - {id: B, opening_balance: 50000}
+  - {id: C, opening_balance: 40000, posted_collateral: 40000, haircut_bp: 1500}
+  - {id: D, opening_balance: 0, credit_limit: 20000}
+  - {id: E, opening_balance: 30000}
+arrivals:
+  - {id: T1, sender: A, receiver: B, amount: 900000, tick: 3, deadline: 10}
+  - {id: T2, sender: B, receiver: A, amount: 700000, tick: 5, priority: urgent}
+generate:
+  default: {payments_per_day: 25, amount: {median: 20000, sigma: 1.0}}
+"""
+"""Five banks that are short of money: three days of rings, bilateral nettings and queues over night."""
+
+RUNS = {
+    "carried": {"days": 3, "seeds": [1, 2], "arms": {"lsm_on": {}}},
+    "cancelled": {"days": 2, "arms": {"base": {"set": {"end_of_day": "cancel", "queue2": {"discipline": "fifo"}}}}},
+    "netted": {
+        "days": 2,
+        "arms": {
+            "each_tick": {"baseline": True, "set": {"queue2": {"entry": "queue"}}},
+            "twice_a_day": {"set": {"queue2": {"entry": "queue"}, "lsm": {"every_ticks": 15}}},
+            "lsm_off": {"set": {"lsm": {"bilateral": False, "ring": False, "gridlock": False}}},
+        },
+    },
+}
+"""What is run on the five banks, by run_id."""
+
+
+def store_runs(folder: Path) -> RawStore:
+    """Simulates the runs above and the smallest ring; their raw tables stand below folder/raw."""
+    store = RawStore(folder)
+    store.prepare()
+    (folder / "five_banks.yaml").write_text(FIVE_BANKS)
+    files = [REPO / "scenarios" / "three_bank_ring.yaml"]
+    for run_id, run in RUNS.items():
+        files.append(folder / f"{run_id}.yaml")
+        files[-1].write_text(yaml.safe_dump({"run_id": run_id, "scenario": "five_banks.yaml", **run}))
+    for file in files:
+        run = load_run(file)
+        assert len(list(run_and_store_days(run, store, 0, run.days - 1))) == run.days
+    return store
+
+
+@dataclass(frozen=True)
+class Dbt:
+    """dbt on the raw tables below a folder, its warehouse and everything else that it writes in that folder too."""
+
+    folder: Path
+
+    def __call__(self, *arguments: str) -> dbtRunnerResult:
+        here = Path.cwd()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PAYMENT_SIM_RAW", str(self.folder / "raw"))
+            patch.setenv("PAYMENT_SIM_WAREHOUSE", str(self.folder / "warehouse.duckdb"))
+            patch.setenv("DBT_TARGET_PATH", str(self.folder / "target"))
+            patch.setenv("DBT_LOG_PATH", str(self.folder / "logs"))
+            try:
+                return dbtRunner().invoke(
+                    [*arguments, "--quiet", "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+                )
+            finally:
+                os.chdir(here)  # dbt moves into its project
+                DuckDBConnectionManager.close_all_connections()
+
+    def query(self, sql: str) -> pl.DataFrame:
+        """What a query of the warehouse gives."""
+        with duckdb.connect(str(self.folder / "warehouse.duckdb"), read_only=True) as connection:
+            return connection.sql(sql).pl()
+
+
+def outcomes(result: dbtRunnerResult) -> dict[str, str]:
+    """The outcome of every node by its name."""
+    assert result.exception is None, result.exception
+    return {run.node.name: str(run.status) for run in result.result.results}
