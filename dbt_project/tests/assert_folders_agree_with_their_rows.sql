@@ -1,4 +1,6 @@
 -- Fails if a row stands in the folder of another day or run than its own.
+
+-- depends_on: {{ ref('stg_raw__simulations') }}
 {%- set tables = [
     'agents', 'arrivals', 'settlements', 'lsm_cycles', 'lsm_runs', 'ticks', 'agent_days', 'queue_snapshots',
     'policy_snapshots',

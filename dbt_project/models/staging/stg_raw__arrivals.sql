@@ -1,26 +1,15 @@
-with source as (
-
-    select * from {{ source('raw', 'arrivals') }}
-
-),
-
-renamed as (
-
-    select
-        run_id,
-        simulation_id,
-        day,
-        transaction,
-        sender,
-        receiver,
-        amount,
-        priority,
-        arrival_tick,
-        arrival_seq,
-        deadline_tick,
-        parent
-    from source
-
-)
-
-select * from renamed
+-- Columns are named where the files are read: lineage cannot follow a star over files.
+select
+    run_id,
+    simulation_id,
+    day,
+    transaction,
+    sender,
+    receiver,
+    amount,
+    priority,
+    arrival_tick,
+    arrival_seq,
+    deadline_tick,
+    parent
+from {{ source('raw', 'arrivals') }}

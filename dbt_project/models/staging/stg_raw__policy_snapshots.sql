@@ -1,21 +1,10 @@
-with source as (
-
-    select * from {{ source('raw', 'policy_snapshots') }}
-
-),
-
-renamed as (
-
-    select
-        run_id,
-        simulation_id,
-        day,
-        agent,
-        policy,
-        parameters,
-        policy_hash
-    from source
-
-)
-
-select * from renamed
+-- Columns are named where the files are read: lineage cannot follow a star over files.
+select
+    run_id,
+    simulation_id,
+    day,
+    agent,
+    policy,
+    parameters,
+    policy_hash
+from {{ source('raw', 'policy_snapshots') }}

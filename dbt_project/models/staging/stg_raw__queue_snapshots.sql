@@ -1,24 +1,13 @@
-with source as (
-
-    select * from {{ source('raw', 'queue_snapshots') }}
-
-),
-
-renamed as (
-
-    select
-        run_id,
-        simulation_id,
-        day,
-        agent,
-        queue,
-        position,
-        transaction,
-        entry_tick,
-        entry_seq,
-        outcome
-    from source
-
-)
-
-select * from renamed
+-- Columns are named where the files are read: lineage cannot follow a star over files.
+select
+    run_id,
+    simulation_id,
+    day,
+    agent,
+    queue,
+    position,
+    transaction,
+    entry_tick,
+    entry_seq,
+    outcome
+from {{ source('raw', 'queue_snapshots') }}
