@@ -178,8 +178,11 @@ def marts(context: dg.AssetExecutionContext, data: Data, dbt: DbtCliResource) ->
     """Builds staging, intermediate models and marts and runs their tests; the warehouse's only writer."""
     data.store.prepare()
     export_dbt_environment(data.path)
+    build = dbt.cli(["build"], context=context)
     try:
-        yield from dbt.cli(["build"], context=context).stream().fetch_row_counts().fetch_column_metadata()
+        yield from build.stream().fetch_row_counts().fetch_column_metadata()
     finally:
-        # Row counts are fetched over a connection of this process, which would lock the warehouse for as long as it lives.
+        # Row counts are fetched over connections of this process, which would lock the warehouse while they live.
+        if build.adapter is not None:
+            build.adapter.cleanup_connections()
         DuckDBConnectionManager.close_all_connections()

@@ -13,12 +13,12 @@ import dagster as dg
 import duckdb
 import polars as pl
 from rich.console import Console
-from rich.table import Table
 
 from pipelines.partitions import RUNS, range_tags
 from pipelines.places import DATA_VARIABLE, PROJECT_ROOT, dagster_home, warehouse_file
 from pipelines.resources import Data
 from pipelines.runs import Run, load_run
+from pipelines.terminal import print_cycle_statistics
 
 EXIT_DONE, EXIT_FAILED = 0, 1
 
@@ -45,7 +45,7 @@ def materialise_everything(path: Path, data_root: Path) -> int:
     Everything is launched through Dagster and recorded below the data folder, so that its UI shows it.
     Raises InputError if the file is wrong; nothing is written then.
     """
-    console = Console(file=sys.stdout, highlight=False)
+    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
     run = load_run(path)
     started = time.monotonic()
     data_root = data_root.absolute()
@@ -63,9 +63,8 @@ def materialise_everything(path: Path, data_root: Path) -> int:
         console.print(f"[bold red]The run failed.[/] Everything that was said: {log_file}")
         return EXIT_FAILED
 
-    console.print()
-    console.print(_statistics_table(run, warehouse_file(data_root)))
-    console.print(f"\nWarehouse: {warehouse_file(data_root)}")
+    print_cycle_statistics(cycle_statistics(run, warehouse_file(data_root)))
+    console.print(f"Warehouse: {warehouse_file(data_root)}")
     console.print(f"Done in {time.monotonic() - started:.0f} s. To look around: make ui")
     return EXIT_DONE
 
@@ -149,18 +148,8 @@ def _all_else_into(log_file: Path) -> Iterator[None]:
         yield
 
 
-def _statistics_table(run: Run, warehouse: Path) -> Table:
-    """What each type of cycle did over the run, from the mart."""
+def cycle_statistics(run: Run, warehouse: Path) -> pl.DataFrame:
+    """What each mechanism's cycles of each type did over the run, from the mart; money in minor units."""
     with duckdb.connect(str(warehouse), read_only=True) as connection:
-        statistics = connection.sql(_STATISTICS, params={"run_id": run.run_id}).pl()
-    table = Table(title=f"LSM cycles by type: {run.run_id}, {run.days} days (fct_cycle_type_days; minor units)")
-    for name in statistics.columns:
-        table.add_column(name.replace("_", " "), justify="left" if statistics[name].dtype == pl.String else "right")
-    for row in statistics.iter_rows():
-        table.add_row(
-            *(
-                f"{cell:,.3f}" if isinstance(cell, float) else f"{cell:,}" if isinstance(cell, int) else cell
-                for cell in row
-            )
-        )
-    return table
+        statistics: pl.DataFrame = connection.sql(_STATISTICS, params={"run_id": run.run_id}).pl()
+    return statistics

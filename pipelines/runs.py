@@ -1,7 +1,7 @@
 """Runs: which simulations a file asks for. A plain scenario is a run of one simulation."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,11 +11,11 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, Validatio
 from sim_engine import InputError, Problem, Scenario, parse_scenario
 from sim_engine.bounds import DAYS_MAX, MONEY_MAX
 from sim_engine.errors import ABSENT
-from sim_engine.model_problems import problems_of
+from sim_engine.model_problems import in_file_order, problems_of
+from sim_engine.scenario import Name
 from sim_engine.simulation import PLAIN_ARM, simulation_id
 from sim_engine.yaml_file import read_yaml_mapping
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]{0,63}$")]
 Seed = Annotated[int, Field(ge=0, le=MONEY_MAX)]
 
 SEEDS_MAX = 100_000
@@ -68,7 +68,11 @@ class SeedRange(_Model):
 SeedList = Annotated[
     Annotated[tuple[Seed, ...], Field(min_length=1, strict=False), Tag("|listed")]
     | Annotated[SeedRange, Tag("|range")],
-    Discriminator(lambda value: "|range" if isinstance(value, dict) else "|listed"),
+    Discriminator(
+        lambda value: "|range" if isinstance(value, dict) else "|listed" if isinstance(value, list) else None,
+        custom_error_type="seeds",
+        custom_error_message="must be a list of seeds, or {from: FIRST, count: HOW_MANY}",
+    ),
 ]
 
 
@@ -90,6 +94,22 @@ class RunFile(_Model):
     )
     arms: dict[Name, Arm] = Field({PLAIN_ARM: Arm(baseline=True)}, min_length=1, description="Variants by name")
 
+    @property
+    def seeds_listed(self) -> tuple[int | None, ...]:
+        """The seeds one by one; None stands for the scenario's own."""
+        if isinstance(self.seeds, SeedRange):
+            return tuple(range(self.seeds.first, self.seeds.first + self.seeds.count))
+        return self.seeds or (None,)
+
+    @property
+    def baseline(self) -> str:
+        """The arm that others are compared with: the one that says so, or the only one."""
+        return next((name for name, arm in self.arms.items() if arm.baseline), next(iter(self.arms)))
+
+
+_SAME_FOR_ALL_ARMS = {"num_days": "days", "rng_seed": "seeds"}
+"""Keys of a scenario that no arm may set, with the run file's own."""
+
 
 def load_run(path: str | Path, *, days: int | None = None, seed: int | None = None) -> Run:
     """The run that a run file, or a plain scenario file, asks for.
@@ -110,45 +130,60 @@ def _run_of_run_file(raw: dict[str, Any], path: Path, days: int | None, seed: in
     try:
         stated = RunFile.model_validate(raw)
     except ValidationError as error:
-        raise InputError(path, problems_of(error, RunFile)) from None
-    baselines = [name for name, arm in stated.arms.items() if arm.baseline]
-    if len(stated.arms) > 1 and len(baselines) != 1:
-        found = baselines or ABSENT
-        raise InputError(path, [Problem("arms", found, "exactly one arm must state 'baseline: true'")])
+        raise InputError(path, in_file_order(problems_of(error, RunFile), raw)) from None
+    problems = list(_cross_problems(stated))
     scenario_path = path.parent / stated.scenario
+    if not scenario_path.is_file():
+        remedy = f"no such file; name a scenario file, from the folder {path.parent}"
+        raise InputError(path, in_file_order([*problems, Problem("scenario", stated.scenario, remedy)], raw))
     base = read_yaml_mapping(scenario_path)
-
-    seeds: tuple[int | None, ...] = (None,)
-    if seed is not None:
-        seeds = (seed,)
-    elif isinstance(stated.seeds, SeedRange):
-        seeds = tuple(range(stated.seeds.first, stated.seeds.first + stated.seeds.count))
-    elif stated.seeds:
-        seeds = stated.seeds
-    repeated = [one for one, times in Counter(seeds).items() if times > 1]
-    if repeated:
-        raise InputError(path, [Problem("seeds", repeated, "stand twice; each seed is one simulation of an arm")])
+    if "run_id" in base:
+        raise InputError(path, [Problem("scenario", stated.scenario, "is a run file; name a scenario file")])
 
     members: list[Member] = []
-    problems: list[Problem] = []
     for name, arm in stated.arms.items():
-        merged = _merged(base, arm.set)
         first: Scenario | None = None
-        for one in seeds:
+        for one in (seed,) if seed is not None else stated.seeds_listed:
             try:
                 if first is None:
-                    first = parse_scenario(_overridden(merged, days or stated.days, one), source=scenario_path)
-                    scenario = first
+                    merged = _overridden(_merged(base, arm.set), days or stated.days, one)
+                    first = scenario = parse_scenario(merged, source=scenario_path)
                 else:
                     scenario = first.with_stated(rng_seed=one)
             except InputError as error:
-                problems += [Problem(f"arm {name}: {p.key}", p.value, p.remedy) for p in error.problems]
+                problems += [_of_arm(problem, name, arm, error.source) for problem in error.problems]
                 break
             members.append(Member(stated.run_id, name, scenario))
     if problems:
-        raise InputError(path, problems)
-    baseline = baselines[0] if baselines else next(iter(stated.arms))
-    return Run(stated.run_id, path, members[0].scenario.stated.num_days, baseline, tuple(members))
+        raise InputError(path, in_file_order({str(problem): problem for problem in problems}.values(), raw))
+    return Run(stated.run_id, path, members[0].scenario.stated.num_days, stated.baseline, tuple(members))
+
+
+def _cross_problems(stated: RunFile) -> Iterator[Problem]:
+    """What no single value of a run file shows."""
+    baselines = [name for name, arm in stated.arms.items() if arm.baseline]
+    if len(stated.arms) > 1 and len(baselines) != 1:
+        yield Problem("arms", baselines or ABSENT, "exactly one arm must state 'baseline: true'")
+    repeated = [seed for seed, times in Counter(stated.seeds_listed).items() if times > 1]
+    if repeated:
+        yield Problem("seeds", repeated, "repeated; each seed is one simulation of an arm, so name it once")
+    for name, arm in stated.arms.items():
+        for key, instead in _SAME_FOR_ALL_ARMS.items():
+            if key in arm.set:
+                remedy = f"must be the same for all arms; state '{instead}' at the top of the run file instead"
+                yield Problem(f"arms.{name}.set.{key}", arm.set[key], remedy)
+
+
+def _of_arm(problem: Problem, name: str, arm: Arm, source: str) -> Problem:
+    """A scenario's problem where it can be mended: in the arm if that states the key, else in the scenario's file."""
+    stated: object = arm.set
+    for step in problem.key.split("."):
+        key = step.partition("[")[0]
+        if isinstance(stated, dict) and key not in stated:
+            place = f"{source}: {problem.key}" if problem.key else source
+            return Problem(place, problem.value, problem.remedy)
+        stated = stated[key] if isinstance(stated, dict) else stated
+    return Problem(f"arms.{name}.set.{problem.key}", problem.value, problem.remedy)
 
 
 def _overridden(raw: Mapping[str, Any], days: int | None, seed: int | None) -> dict[str, Any]:

@@ -61,6 +61,10 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
     return f"known are: {listed}"
 
 
+_YAML_WORDS: dict[object, str] = {None: "null", True: "true", False: "false"}
+
+
 def _shown(value: object) -> str:
-    text = repr(value)
+    """The value as its file would write it, cut if it is long."""
+    text = _YAML_WORDS[value] if value is None or isinstance(value, bool) else repr(value)
     return text if len(text) <= _SHOWN_VALUE_LENGTH_MAX else text[: _SHOWN_VALUE_LENGTH_MAX - 1] + "…"

@@ -1,6 +1,7 @@
 """Payments from a CSV or Parquet file (a scenario's `arrivals_file`), checked row by row."""
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,7 +22,12 @@ _REQUIRED = ("transaction", "sender", "receiver", "amount")
 _TIMES = ("tick", "timestamp")
 _OPTIONAL = ("priority", "deadline")
 _COLUMNS = (*_REQUIRED, *_TIMES, *_OPTIONAL)
+_FORMS = {
+    ".csv": "it must be UTF-8 text with commas, a header, and as many values in every row",
+    ".parquet": "write it again as Parquet",
+}
 _SHOWN_PER_KIND_MAX = 5
+_DIGITS = re.compile(r"[0-9]{1,19}")
 _TIMESTAMP_PATTERN = r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?$"
 
 
@@ -79,9 +85,14 @@ def read_payments_file(
     )
     counts = Counter(ids)
     rows.refuse("transaction", [counts[text] > 1 for text in ids], "duplicate transaction; give each its own name")
-    rows.refuse("transaction", [text in reserved_ids for text in ids], "duplicate: the scenario lists it already")
     rows.refuse(
-        "transaction", [text.startswith(reserved_prefixes) for text in ids], "has a prefix reserved for derived ids"
+        "transaction", [text in reserved_ids for text in ids], "duplicate: the scenario lists it already; rename one"
+    )
+    reserved = " and ".join(f"'{prefix}'" for prefix in reserved_prefixes)
+    rows.refuse(
+        "transaction",
+        [text.startswith(reserved_prefixes) for text in ids],
+        f"{reserved} are reserved for derived ids; name it otherwise",
     )
     index = {agent: place for place, agent in enumerate(agent_ids)}
     sides = {}
@@ -90,7 +101,9 @@ def read_payments_file(
         sides[side] = np.array([index.get(name, NONE) for name in names], dtype=np.int32)
         rows.refuse(side, sides[side] == NONE, lambda name: f"no such agent; {did_you_mean(name, agent_ids)}")
     rows.refuse(
-        "receiver", (sides["sender"] == sides["receiver"]) & (sides["sender"] != NONE), "an agent cannot pay itself"
+        "receiver",
+        (sides["sender"] == sides["receiver"]) & (sides["sender"] != NONE),
+        "an agent cannot pay itself; name another receiver",
     )
     amounts = rows.whole_numbers("amount", at_least=1, at_most=MONEY_MAX, hint="whole minor units (cents), above 0")
     priorities = [text or "normal" for text in rows.texts("priority")]
@@ -104,7 +117,9 @@ def read_payments_file(
         ticks = clock.ticks(rows.timestamps("timestamp"))
         rows.refuse("timestamp", ticks == NONE, f"outside the day, which has {ticks_per_day} ticks from {opens_at}")
         deadlines = clock.ticks(rows.timestamps("deadline", optional=True), clamp=True)
-    rows.refuse("deadline", (deadlines != NONE) & (deadlines < ticks), "lies before the payment's arrival")
+    rows.refuse(
+        "deadline", (deadlines != NONE) & (deadlines < ticks), "lies before the payment's arrival; move one of them"
+    )
     if rows.problems:
         raise InputError(path, rows.problems)
     codes = np.array([PRIORITIES.index(word) for word in priorities], dtype=np.int8)
@@ -114,36 +129,42 @@ def read_payments_file(
 
 
 def _read_table(path: Path) -> tuple[Any, str]:
-    if path.suffix not in (".csv", ".parquet"):
+    """A file's columns and the digest of its bytes.
+
+    Arrow reads without threads of its own: where polars is loaded too, they can abort a process that ends soon after.
+    """
+    if path.suffix not in _FORMS:
         raise InputError(path, [Problem("arrivals_file", path.name, "must be a .csv or a .parquet file")])
     try:
         content = path.read_bytes()
         if path.suffix == ".csv":
             columns = pa.csv.read_csv(
                 pa.BufferReader(content),
-                read_options=pa.csv.ReadOptions(block_size=max(len(content), 1)),
+                read_options=pa.csv.ReadOptions(block_size=max(len(content), 1), use_threads=False),
                 convert_options=pa.csv.ConvertOptions(
                     column_types={name: pa.string() for name in _COLUMNS}, strings_can_be_null=False
                 ),
             )
         else:
-            columns = pa.parquet.read_table(pa.BufferReader(content))
+            columns = pa.parquet.ParquetFile(pa.BufferReader(content), pre_buffer=False).read(use_threads=False)
     except OSError as error:
-        raise InputError(
-            path, [Problem("", ABSENT, f"cannot be read: {error.strerror or error}; check the path")]
-        ) from error
+        remedy = f"cannot be read: {error.strerror or error}; name a readable file, from the scenario's folder"
+        raise InputError(path, [Problem("arrivals_file", path.name, remedy)]) from error
     except pa.ArrowException as error:
-        raise InputError(path, [Problem("", ABSENT, f"not a valid {path.suffix[1:]} file: {error}")]) from error
+        remedy = f"not a valid {path.suffix[1:]} file: {error}; {_FORMS[path.suffix]}"
+        raise InputError(path, [Problem("", ABSENT, remedy)]) from error
     return columns, hashlib.sha256(content).hexdigest()
 
 
 def _column_problems(schema: Any, opens_at: str | None, tick_seconds: int | None) -> Iterator[Problem]:
     columns: list[str] = schema.names
-    for column in columns:
+    for column in dict.fromkeys(columns):
         if column not in _COLUMNS:
             yield Problem(f"column {column}", ABSENT, f"unknown column; {did_you_mean(column, _COLUMNS)}")
         if columns.count(column) > 1:
             yield Problem(f"column {column}", ABSENT, "stands twice; keep one of them")
+        elif pa.types.is_nested(kind := schema.types[columns.index(column)]) or pa.types.is_binary(kind):
+            yield Problem(f"column {column}", str(kind), "must be a column of texts, numbers or times")
     for column in _REQUIRED:
         if column not in columns:
             yield Problem(f"column {column}", ABSENT, "missing; this column is needed")
@@ -151,10 +172,10 @@ def _column_problems(schema: Any, opens_at: str | None, tick_seconds: int | None
         yield Problem("column amount", str(kind), "must be a column of integers: whole minor units (cents)")
     if sum(column in columns for column in _TIMES) != 1:
         yield Problem("column tick", ABSENT, "exactly one of the columns 'tick' and 'timestamp' is needed")
-    if "timestamp" in columns:
-        for key, value in (("opens_at", opens_at), ("tick_seconds", tick_seconds)):
-            if value is None:
-                yield Problem(f"arrivals_file.{key}", ABSENT, "missing; timestamps need it to become ticks")
+    if "timestamp" in columns and (opens_at is None or tick_seconds is None):
+        yield Problem(
+            "column timestamp", ABSENT, "needs 'opens_at' and 'tick_seconds' under the scenario's arrivals_file"
+        )
 
 
 class _Rows:
@@ -163,6 +184,7 @@ class _Rows:
     def __init__(self, table: Any) -> None:
         self._table = table
         self.problems: list[Problem] = []
+        self._refused: dict[str, set[int]] = {}
 
     def texts(self, column: str) -> list[str]:
         """Values as texts, an empty one for null; all empty if the column is absent."""
@@ -176,7 +198,7 @@ class _Rows:
         """Values as int64; -1 where an optional one is empty or a value was refused."""
         texts = self.texts(column)
         numbers = [
-            int(text) if text.isascii() and text.isdigit() and at_least <= int(text) <= at_most else NONE
+            int(text) if _DIGITS.fullmatch(text) and at_least <= int(text) <= at_most else NONE
             for text in texts
         ]
         empty_is_fine = [optional and not text for text in texts]
@@ -202,17 +224,20 @@ class _Rows:
         return stamps
 
     def refuse(self, column: str, refused: Any, remedy: str | Callable[[str], str]) -> None:
-        """Notes a problem for the rows that are refused, the first few one by one."""
-        rows = np.flatnonzero(np.asarray(refused, dtype=bool))
-        if not len(rows) or any(problem.key == f"row {rows[0] + 1}, {column}" for problem in self.problems):
+        """Notes a problem for the rows that are refused, the first few one by one; a value has only its first."""
+        known = self._refused.setdefault(column, set())
+        rows = [row for row in np.flatnonzero(np.asarray(refused, dtype=bool)).tolist() if row not in known]
+        if not rows:
             return
+        known.update(rows)
         texts = self.texts(column)
-        for row in rows[:_SHOWN_PER_KIND_MAX].tolist():
+        for row in rows[:_SHOWN_PER_KIND_MAX]:
             said = remedy if isinstance(remedy, str) else remedy(texts[row])
             self.problems.append(Problem(f"row {row + 1}, {column}", texts[row], said))
-        if len(rows) > _SHOWN_PER_KIND_MAX:
-            remaining = len(rows) - _SHOWN_PER_KIND_MAX
-            self.problems.append(Problem(column, ABSENT, f"{remaining} more rows have the same problem"))
+        remaining = len(rows) - _SHOWN_PER_KIND_MAX
+        if remaining > 0:
+            said = "1 more row has" if remaining == 1 else f"{remaining} more rows have"
+            self.problems.append(Problem(f"column {column}", ABSENT, f"{said} the same problem"))
 
 
 @dataclass(frozen=True)

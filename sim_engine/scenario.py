@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sim_engine.bounds import DAYS_MAX, MONEY_MAX, TICK_MAX
 from sim_engine.errors import ABSENT, InputError, Problem, did_you_mean
-from sim_engine.model_problems import problems_of
+from sim_engine.model_problems import in_file_order, matching, problems_of
 from sim_engine.payments_file import PaymentsFile, read_payments_file
 from sim_engine.yaml_file import read_yaml_mapping
 
@@ -21,8 +21,21 @@ LISTED_ID_PREFIX = "listed:"
 
 Priority = Literal["urgent", "normal", "low"]
 Money = Annotated[int, Field(ge=0, le=MONEY_MAX)]
-AgentId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$", max_length=64)]
-TransactionId = Annotated[str, Field(pattern=r"^[^\s\x00-\x1f\x7f]+$", max_length=128)]
+Name = Annotated[
+    str, matching(r"[A-Za-z0-9][A-Za-z0-9_]{0,63}", "letters, digits and '_', a letter or digit first, at most 64")
+]
+AgentId = Annotated[
+    str,
+    matching(
+        r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}", "letters, digits, '_', '.' and '-', a letter or digit first, at most 64"
+    ),
+]
+TransactionId = Annotated[
+    str, matching(r"[^\s\x00-\x1f\x7f]{1,128}", "at most 128 characters without blanks or control characters")
+]
+ClockTime = Annotated[
+    str, matching(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?", "a time of day such as '07:00' or '07:00:30'")
+]
 Tick = Annotated[int, Field(ge=0, le=TICK_MAX)]
 
 
@@ -67,9 +80,7 @@ class ArrivalsFile(_Model):
     """A CSV or Parquet file of payments."""
 
     path: str = Field(min_length=1, description="Where the file is, from the scenario's folder")
-    opens_at: str | None = Field(
-        None, pattern=r"^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$", description="Clock time of a day's first tick, 'HH:MM'"
-    )
+    opens_at: ClockTime | None = Field(None, description="Clock time of a day's first tick, 'HH:MM'")
     tick_seconds: int | None = Field(None, gt=0, le=86_400, description="Length of a tick, seconds")
 
 
@@ -147,7 +158,7 @@ class Lsm(_Model):
 class ScenarioFile(_Model):
     """One scenario file, key by key."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9_]{1,64}$", description="Name of the scenario; letters, digits, '_'")
+    name: Name = Field(description="Name of the scenario; letters, digits, '_'")
     ticks_per_day: int = Field(ge=1, le=1_000_000, description="Ticks in a settlement day")
     num_days: int = Field(1, ge=1, le=DAYS_MAX, description="Settlement days")
     rng_seed: int = Field(0, ge=0, le=MONEY_MAX, description="Seed of the generated arrivals")
@@ -214,7 +225,11 @@ class Scenario:
         except ValidationError as error:
             raise InputError(self.stated.name, problems_of(error, ScenarioFile)) from None
         changed = replace(self, stated=stated)
-        problems = list(_tick_problems(stated, self.payments_file))
+        ticks: list[object] = [arrival.tick for arrival in stated.arrivals]
+        problems = [
+            *_late_arrival_problems(ticks, stated.ticks_per_day, stated.num_days),
+            *_late_file_problems(stated, self.payments_file),
+        ]
         if problems:
             raise InputError(self.stated.name, problems)
         return changed
@@ -250,7 +265,7 @@ def parse_scenario(raw: Mapping[str, Any], *, source: Path) -> Scenario:
         problems += problems_of(error, ScenarioFile)
     problems += _cross_problems(raw)
     if problems or stated is None:
-        raise InputError(source, problems)
+        raise InputError(source, in_file_order(problems, raw))
 
     payments_file = None
     if stated.arrivals_file is not None:
@@ -263,7 +278,7 @@ def parse_scenario(raw: Mapping[str, Any], *, source: Path) -> Scenario:
             reserved_ids=frozenset(arrival.id for arrival in stated.arrivals if arrival.id is not None),
             reserved_prefixes=(GENERATED_ID_PREFIX, LISTED_ID_PREFIX),
         )
-    problems += _tick_problems(stated, payments_file)
+    problems += _late_file_problems(stated, payments_file)
     problems += _money_problems(stated, payments_file)
     if problems:
         raise InputError(source, problems)
@@ -281,6 +296,8 @@ def _cross_problems(raw: Mapping[str, Any]) -> Iterator[Problem]:
     yield from _listed_arrival_problems(raw, known)
     if isinstance(raw.get("generate"), dict):
         yield from _generate_problems(raw["generate"], known)
+    ticks = [arrival.get("tick") for arrival in _mappings(raw.get("arrivals"))]
+    yield from _late_arrival_problems(ticks, raw.get("ticks_per_day"), raw.get("num_days", 1))
 
 
 def _listed_arrival_problems(raw: Mapping[str, Any], known: list[str]) -> Iterator[Problem]:
@@ -358,16 +375,25 @@ def _generate_problems(generate: Mapping[str, Any], known: list[str]) -> Iterato
         yield Problem("generate.intraday_profile", profile, "at least one part of the day needs a share above 0")
 
 
-def _tick_problems(stated: ScenarioFile, payments_file: PaymentsFile | None) -> Iterator[Problem]:
-    """Payments that would arrive after the simulation has ended."""
+def _late_arrival_problems(ticks: list[object], ticks_per_day: object, num_days: object) -> Iterator[Problem]:
+    """Listed payments that would arrive after the simulation has ended."""
+    if _is_int(ticks_per_day) and _is_int(num_days) and ticks_per_day > 0 and num_days > 0:
+        for place, tick in enumerate(ticks):
+            if _is_int(tick) and tick >= ticks_per_day * num_days:
+                yield Problem(f"arrivals[{place}].tick", tick, _outside(ticks_per_day * num_days))
+
+
+def _late_file_problems(stated: ScenarioFile, payments_file: PaymentsFile | None) -> Iterator[Problem]:
+    """The latest payment of a file, if it would arrive after the simulation has ended."""
     ticks_total = stated.ticks_per_day * stated.num_days
-    remedy = f"outside the run, whose ticks are 0..{ticks_total - 1}; move it or raise num_days"
-    for place, arrival in enumerate(stated.arrivals):
-        if arrival.tick >= ticks_total:
-            yield Problem(f"arrivals[{place}].tick", arrival.tick, remedy)
     if payments_file is not None and len(payments_file.ticks) and int(payments_file.ticks.max()) >= ticks_total:
         row = int(payments_file.ticks.argmax())
-        yield Problem(f"arrivals_file ({payments_file.name}) row {row + 1}", int(payments_file.ticks[row]), remedy)
+        found = int(payments_file.ticks[row])
+        yield Problem(f"arrivals_file ({payments_file.name}) row {row + 1}, tick", found, _outside(ticks_total))
+
+
+def _outside(ticks_total: int) -> str:
+    return f"outside the run, whose ticks are 0..{ticks_total - 1}; move it or raise num_days"
 
 
 def _money_problems(stated: ScenarioFile, payments_file: PaymentsFile | None) -> Iterator[Problem]:
@@ -376,9 +402,8 @@ def _money_problems(stated: ScenarioFile, payments_file: PaymentsFile | None) ->
     if payments_file is not None:
         total += payments_file.amount_total
     if total > MONEY_MAX:
-        yield Problem(
-            "", total, f"opening balances plus all amounts must stay at or below {MONEY_MAX}; scale them down"
-        )
+        remedy = f"opening balances plus all amounts come to {total}; scale them down to {MONEY_MAX} or less"
+        yield Problem("", ABSENT, remedy)
     for place, agent in enumerate(stated.agents):
         if total + agent.credit_capacity > MONEY_MAX >= total:
             remedy = f"with all money of the simulation ({total}) it must stay at or below {MONEY_MAX}; lower it"

@@ -18,7 +18,10 @@ class _StrictLoader(yaml.SafeLoader):
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, str):
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key!r} is not a text: put it in quotes", key_node.start_mark
+                    None,
+                    None,
+                    f"YAML reads the key {key_node.value} as {_kind(key)}: put it in quotes",
+                    key_node.start_mark,
                 )
             if key in seen:
                 raise yaml.constructor.ConstructorError(
@@ -36,14 +39,14 @@ def read_yaml_mapping(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror
         raise InputError(path, [Problem("", ABSENT, f"cannot be read: {reason}; name a readable YAML file")]) from error
     try:
         loaded = yaml.load(text, Loader=_StrictLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise InputError(path, [Problem(place, ABSENT, f"not valid YAML: {error.problem}")]) from error
+        raise InputError(path, [Problem(place, ABSENT, _said(error))]) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(path, [Problem("", ABSENT, f"not valid YAML: {error}")]) from error
     if loaded is None:
@@ -51,3 +54,19 @@ def read_yaml_mapping(path: Path) -> dict[str, Any]:
     if not isinstance(loaded, dict):
         raise InputError(path, [Problem("", loaded, "the file must hold keys and values, such as 'name: my_scenario'")])
     return loaded
+
+
+def _said(error: yaml.MarkedYAMLError) -> str:
+    """What a person can do about a file that YAML cannot read."""
+    if isinstance(error, yaml.constructor.ConstructorError):
+        return str(error.problem)
+    said = ": ".join(part for part in (error.context, error.problem) if part)
+    return f"not valid YAML: {said}; check quotes, brackets and indentation there (blanks, no tabs)"
+
+
+def _kind(key: object) -> str:
+    """What YAML made of a key that is no text."""
+    words = {None: "null", True: "true", False: "false"}
+    if key is None or isinstance(key, bool):
+        return words[key]
+    return "a number" if isinstance(key, (int, float)) else f"a {type(key).__name__}"

@@ -53,7 +53,7 @@ def moneys_column(description: str) -> Any:
 class RawTable(pa.DataFrameModel):
     """What every raw table has in common: it is strict, its columns stand in order and it starts with these two."""
 
-    simulation_id: str = word_column("Simulation: run, arm and seed, as <run_id>.<arm>.s<seed>")
+    simulation_id: str = word_column("Simulation: run, arm and seed, joined as in my_run.lsm_on.s42")
     day: pl.Int64 = count_column("Settlement day, from 0")
 
     class Config:
@@ -64,4 +64,4 @@ class RawTable(pa.DataFrameModel):
         # A failing row is reported under its own contract's name; a Config that is derived would keep this one's.
         if "Config" in cls.__dict__:
             cls.Config.name = cls.__name__  # type: ignore[attr-defined]
-        super().__init_subclass__(**kwargs)  # type: ignore[no-untyped-call]
+        super().__init_subclass__(**kwargs)

@@ -1,0 +1,211 @@
+"""The command line. What a command needs is imported when it runs, so that each starts as light as it can."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from pipelines.raw_store import RawStore
+    from pipelines.run_figures import RunFigures
+    from pipelines.runs import Run
+    from sim_engine import Problem
+
+FAILED, BAD_INPUT = 1, 2
+"""Exit codes: the work failed; the input was refused and nothing was done."""
+
+_FILE = click.Path(path_type=Path)
+_DATA_HELP = "Folder of raw tables and states; default: PAYMENT_SIM_DATA in the environment, else ./data."
+
+
+def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from sim_engine import __version__
+
+        click.echo(f"payment-sim {__version__}")
+        context.exit()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_version,
+    help="Show the version of the engine.",
+)
+def main() -> None:
+    """Simulate days of an RTGS payment system with liquidity-saving mechanisms."""
+
+
+@main.command()
+@click.option("--config", required=True, type=_FILE, metavar="FILE", help="Scenario or run file (YAML).")
+@click.option("--days", type=click.IntRange(1, 365), help="Settlement days, in place of what the file says.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="The one seed, in place of what the file says.")
+@click.option("--data", type=_FILE, metavar="DIR", help=_DATA_HELP)
+@click.option("--persist", is_flag=True, help="Also write the tables to one DuckDB file; needs --db-path.")
+@click.option("--db-path", type=_FILE, metavar="FILE.duckdb", help="That file: a new one, or one to add to.")
+@click.option("--replace", is_flag=True, help="Replace the simulations that the file holds already.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object and nothing else.")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors, and the figures if --json asks for them.")
+def run(
+    config: Path,
+    days: int | None,
+    seed: int | None,
+    data: Path | None,
+    persist: bool,
+    db_path: Path | None,
+    replace: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Run a scenario or a run file without Dagster.
+
+    Writes the raw tables to the data folder, in place of what was stored under the same run id. Exit code 2 means that
+    the input was refused and nothing was written, 1 that something went wrong later.
+    """
+    with _errors_reported():
+        from pipelines.places import default_data_root
+        from pipelines.raw_store import RawStore
+        from pipelines.runs import load_run
+        from sim_engine import InputError
+
+        data_root = data or default_data_root()
+        problems = [*_data_problems(data, data_root), *_persist_problems(data_root, persist, db_path, replace)]
+        if problems:
+            raise InputError("command line", problems)
+        loaded = load_run(config, days=days, seed=seed)
+        if db_path:
+            from pipelines.duckdb_export import check_target
+
+            check_target(db_path, [member.simulation_id for member in loaded.members], replace=replace)
+
+        store = RawStore(data_root)
+        figures = _run_and_store(loaded, store, db_path, replace, lines=not (quiet or as_json), bar=not quiet)
+
+    if as_json:
+        click.echo(json.dumps(_described(loaded) | figures.as_dict(), indent=2))
+    elif not quiet:
+        from pipelines.terminal import print_figures
+
+        print_figures(loaded, figures)
+        click.echo(f"Raw tables: {data_root / 'raw'} (run_id={loaded.run_id})")
+        if db_path:
+            click.echo(f"DuckDB file: {db_path}")
+
+
+@main.command()
+@click.argument("file", type=_FILE)
+@click.option("--data", type=_FILE, metavar="DIR", help=_DATA_HELP)
+def pipeline(file: Path, data: Path | None) -> None:
+    """Materialise everything of a scenario or run FILE through Dagster: raw tables, contracts, marts, report."""
+    with _errors_reported():
+        from pipelines.places import default_data_root
+        from sim_engine import InputError
+
+        data_root = data or default_data_root()
+        problems = list(_data_problems(data, data_root))
+        if problems:
+            raise InputError("command line", problems)
+        from pipelines.launch import materialise_everything
+
+        code = materialise_everything(file, data_root)
+    sys.exit(code)
+
+
+def _run_and_store(
+    loaded: "Run", store: "RawStore", db_path: Path | None, replace: bool, *, lines: bool, bar: bool
+) -> "RunFigures":
+    """Simulates a run, storing day by day; days that an earlier, longer run left behind go when all are stored."""
+    from pipelines.run_days import run_and_store_days
+    from pipelines.run_figures import RunFigures
+    from pipelines.terminal import run_progress
+    from sim_engine import InputError, Problem
+
+    figures = RunFigures()
+    with run_progress(loaded, shown=bar) as progress:
+        try:
+            for stored in run_and_store_days(loaded, store, 0, loaded.days - 1, on_member=progress.member_day_done):
+                figures.add_day(stored.frames)
+                if lines:
+                    progress.line(f"Persisted {figures.cycles_of_days[-1]} LSM cycles for day {stored.day}")
+        except InputError as error:
+            done = f"; {len(figures.cycles_of_days)} of {loaded.days} days were stored before"
+            problems = [Problem(problem.key, problem.value, problem.remedy + done) for problem in error.problems]
+            raise InputError(loaded.source, problems) from error
+        store.drop_days_from(loaded.run_id, loaded.days)
+        if db_path:
+            from pipelines.duckdb_export import export_run
+
+            progress.writing(db_path.name)
+            export_run(loaded, store, db_path, replace=replace)
+    return figures
+
+
+def _described(loaded: "Run") -> dict[str, object]:
+    from sim_engine import __version__
+
+    return {
+        "run_id": loaded.run_id,
+        "simulations": len(loaded.members),
+        "days": loaded.days,
+        "engine_version": __version__,
+        "money_unit": "minor units",
+    }
+
+
+def _data_problems(named: Path | None, root: Path) -> Iterator["Problem"]:
+    """Why nothing could be written below the data folder."""
+    from pipelines.places import DATA_VARIABLE
+    from sim_engine import Problem
+    from sim_engine.errors import ABSENT
+
+    key = f"--data {root}" if named else f"{DATA_VARIABLE}={root}"
+    nearest = next(path for path in (root.absolute(), *root.absolute().parents) if path.exists())
+    if not nearest.is_dir():
+        yield Problem(key, ABSENT, f"{nearest} is a file; name a folder")
+    elif not os.access(nearest, os.W_OK):
+        yield Problem(key, ABSENT, f"the folder {nearest} may not be written to; name another")
+
+
+def _persist_problems(data_root: Path, persist: bool, db_path: Path | None, replace: bool) -> Iterator["Problem"]:
+    """Options of --persist that do not go together."""
+    from pipelines.places import warehouse_file
+    from sim_engine import Problem
+    from sim_engine.errors import ABSENT
+
+    if persist and db_path is None:
+        yield Problem("--persist", ABSENT, "needs a file to write to; add --db-path FILE.duckdb")
+    if db_path is not None and not persist:
+        yield Problem(f"--db-path {db_path}", ABSENT, "is written only with --persist; add --persist, or leave it out")
+    if replace and not persist:
+        yield Problem("--replace", ABSENT, "goes with --persist; raw tables are always replaced, so leave it out")
+    if db_path is not None and db_path.resolve() == warehouse_file(data_root).resolve():
+        yield Problem(f"--db-path {db_path}", ABSENT, "is the warehouse, which dbt alone writes; name another file")
+
+
+@contextmanager
+def _errors_reported() -> Iterator[None]:
+    """Ends the command with a message, not a traceback, where its input or the machine is at fault."""
+    from pipelines.run_days import DayRefused
+    from sim_engine import InputError
+
+    try:
+        yield
+    except InputError as error:
+        click.echo(error, err=True)
+        sys.exit(BAD_INPUT)
+    except DayRefused as refused:
+        from pipelines.terminal import print_refused
+
+        print_refused(refused)
+        sys.exit(FAILED)
+    except OSError as error:
+        click.echo(f"Stopped: {error}", err=True)
+        sys.exit(FAILED)

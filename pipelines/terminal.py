@@ -1,0 +1,174 @@
+"""What the command line shows a person: a progress bar, tables of figures, failing rows."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import polars as pl
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from pipelines.contracts import ContractBroken, primary_key_of
+from pipelines.run_days import DayRefused
+from pipelines.run_figures import RunFigures
+from pipelines.runs import Run
+
+_FAILING_ROWS_SHOWN_MAX = 10
+
+
+class RunProgress:
+    """A bar on standard error while a run goes on, if that is a terminal, and lines on standard output beside it."""
+
+    def __init__(self, bar: Progress, days_of_members: int) -> None:
+        self._bar = bar
+        self._simulated = bar.add_task("simulating", total=days_of_members)
+
+    def member_day_done(self) -> None:
+        """One day of one simulation has been simulated."""
+        self._bar.advance(self._simulated)
+
+    def writing(self, what: str) -> None:
+        """The simulations are done and their tables are being written."""
+        self._bar.update(self._simulated, description=f"writing {escape(what)}")
+
+    def line(self, text: str) -> None:
+        """Shows a line without breaking the bar: on a terminal that both share, the bar's console must place it."""
+        if self._bar.disable or not sys.stdout.isatty():
+            Console(soft_wrap=True, highlight=False, markup=False).print(text)
+        else:
+            self._bar.console.print(text, highlight=False, markup=False)
+
+
+@contextmanager
+def run_progress(run: Run, *, shown: bool) -> Iterator[RunProgress]:
+    """Shows how far a run has come, if it is to be shown and standard error is a terminal."""
+    console = Console(stderr=True)
+    bar = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TextColumn("days" if len(run.members) == 1 else "days of simulations"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not (shown and console.is_terminal),
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+    with bar:
+        yield RunProgress(bar, run.days * len(run.members))
+
+
+def print_figures(run: Run, figures: RunFigures) -> None:
+    """Shows what a run did: what settled and by what, and what the cycles netted."""
+    console = Console(highlight=False)
+    console.print()
+    console.print(_title(run), markup=False)
+    console.print(_settled_table(figures))
+    console.print(_netting_table(figures))
+    console.print("Money in minor units (cents).", style="dim")
+
+
+def print_cycle_statistics(statistics: pl.DataFrame) -> None:
+    """Shows what each mechanism's cycles did: a column per row of statistics, which starts with mechanism and type."""
+    console = Console(highlight=False)
+    console.print()
+    if statistics.is_empty():
+        console.print("No LSM cycle settled.")
+        return
+    headers = [
+        f"{mechanism}\n{cycle_type}" for mechanism, cycle_type in statistics.select("mechanism", "cycle_type").rows()
+    ]
+    table = _table("LSM cycles", *headers)
+    for measure in statistics.drop("mechanism", "cycle_type"):
+        cells = (f"{cell:.1%}" if isinstance(cell, float) else _number(cell) for cell in measure)
+        table.add_row(measure.name.replace("_", " "), *cells)
+    console.print(table)
+    console.print("From the mart fct_cycle_type_days; money in minor units (cents).", style="dim")
+
+
+def print_refused(refused: DayRefused) -> None:
+    """Shows, on standard error, the rows of a day that break their contracts."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(f"Run {refused.run_id}, day {refused.day}: nothing of this day is stored.", markup=False)
+    for table, contract in refused.broken.items():
+        console.print(f"{table}: {contract.cases.height:,} failing", style="bold")
+        for line in _failing_lines(table, contract, refused.frames[table]):
+            console.print(f"  {line}", markup=False)
+    console.print("The engine made rows that its contracts forbid: that is a bug in payment-sim; please report it.")
+
+
+def _title(run: Run) -> str:
+    days = _counted(run.days, "day")
+    if len(run.members) == 1:
+        return f"{run.members[0].simulation_id}: 1 simulation of {days}"
+    arms = len({member.arm for member in run.members})
+    seeds = len(run.members) // arms
+    return (
+        f"{run.run_id}: totals over {len(run.members):,} simulations "
+        f"({_counted(arms, 'arm')} x {_counted(seeds, 'seed')}) of {days} each"
+    )
+
+
+def _settled_table(figures: RunFigures) -> Table:
+    table = _table("Settled by", "Payments", "Value")
+    for mechanism, volume in figures.settled_by.items():
+        if volume.transactions:
+            table.add_row(mechanism, _number(volume.transactions), _number(volume.value))
+    table.add_section()
+    for name, volume in (("all", figures.settled), ("not settled", figures.unsettled)):
+        table.add_row(name, _number(volume.transactions), _number(volume.value))
+    return table
+
+
+def _netting_table(figures: RunFigures) -> Table:
+    columns = {**figures.netting_by, "all": figures.netting}
+    table = _table("LSM cycles", *columns)
+    figures_by_name = [netting.as_dict() for netting in columns.values()]
+    names = {
+        "cycles": "cycles",
+        "transactions": "payments",
+        "gross": "gross value",
+        "net": "net value",
+        "saved": "saved",
+    }
+    for key, name in names.items():
+        table.add_row(name, *(_number(column[key]) for column in figures_by_name))
+    return table
+
+
+def _table(*headers: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    for place, header in enumerate(headers):
+        table.add_column(header, justify="right" if place else "left", min_width=0 if place else 11, overflow="fold")
+    return table
+
+
+def _failing_lines(table: str, contract: ContractBroken, frame: pl.DataFrame) -> Iterator[str]:
+    """Which rows fail what, a few of them: the row by its key, the values that matter to a check of one column."""
+    key = primary_key_of(table)
+    for case in contract.cases.head(_FAILING_ROWS_SHOWN_MAX).iter_rows(named=True):
+        if case["index"] is None:
+            yield f"{case['column']}: {case['failure_case']} fails {case['check']}"
+            continue
+        row = frame.row(case["index"], named=True)
+        name = ", ".join(f"{column} {row[column]}" for column in key)
+        if case["column"] in row:
+            yield f"{name}: {case['column']} is {case['failure_case']}, fails {case['check']}"
+        else:
+            yield f"{name}: fails '{case['check']}': {json.dumps(row, ensure_ascii=False, default=str)}"
+    if contract.cases.height > _FAILING_ROWS_SHOWN_MAX:
+        yield f"and {contract.cases.height - _FAILING_ROWS_SHOWN_MAX:,} more"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def _number(number: int) -> str:
+    return f"{number:,}"
