@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FAILED, BAD_INPUT = 1, 2
 """Exit codes: the work failed; the input was refused and nothing was done."""
 
-_FILE = click.Path(path_type=Path)
+_FILE = click.Path(path_type=Path, readable=False)  # our own messages say more
 _DATA_HELP = "Folder of raw tables and states; default: PAYMENT_SIM_DATA in the environment, else ./data."
 
 
@@ -104,19 +104,25 @@ def run(
 @click.argument("file", type=_FILE)
 @click.option("--data", type=_FILE, metavar="DIR", help=_DATA_HELP)
 def pipeline(file: Path, data: Path | None) -> None:
-    """Materialise everything of a scenario or run FILE through Dagster: raw tables, contracts, marts, report."""
+    """Materialise everything of a scenario or run FILE through Dagster: raw tables, contracts, marts."""
     with _errors_reported():
-        from pipelines.places import default_data_root
-        from sim_engine import InputError
-
-        data_root = data or default_data_root()
-        problems = list(_data_problems(data, data_root))
-        if problems:
-            raise InputError("command line", problems)
+        data_root = _usable_data_root(data)
         from pipelines.launch import materialise_everything
 
         code = materialise_everything(file, data_root)
     sys.exit(code)
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(1, 65_535), default=3000, show_default=True, help="Port on 127.0.0.1.")
+@click.option("--data", type=_FILE, metavar="DIR", help=_DATA_HELP)
+def ui(port: int, data: Path | None) -> None:
+    """Open the Dagster UI on loopback, with the runs and scenarios that can be found as partitions to launch."""
+    with _errors_reported():
+        data_root = _usable_data_root(data)
+        from pipelines.launch import open_ui
+
+        open_ui(data_root.absolute(), port)
 
 
 def _run_and_store(
@@ -133,7 +139,7 @@ def _run_and_store(
         try:
             for stored in run_and_store_days(loaded, store, 0, loaded.days - 1, on_member=progress.member_day_done):
                 figures.add_day(stored.frames)
-                if lines:
+                if lines:  # the same words whatever the count, so that a log can be searched for them
                     progress.line(f"Persisted {figures.cycles_of_days[-1]} LSM cycles for day {stored.day}")
         except InputError as error:
             done = f"; {len(figures.cycles_of_days)} of {loaded.days} days were stored before"
@@ -158,6 +164,17 @@ def _described(loaded: "Run") -> dict[str, object]:
         "engine_version": __version__,
         "money_unit": "minor units",
     }
+
+
+def _usable_data_root(named: Path | None) -> Path:
+    from pipelines.places import default_data_root
+    from sim_engine import InputError
+
+    root = named or default_data_root()
+    problems = list(_data_problems(named, root))
+    if problems:
+        raise InputError("command line", problems)
+    return root
 
 
 def _data_problems(named: Path | None, root: Path) -> Iterator["Problem"]:

@@ -19,8 +19,9 @@ from pipelines.contracts import CONTRACTS, schema_of
 from sim_engine import InputError, Problem, SystemState
 from sim_engine.errors import ABSENT
 
-NO_RUN = "__none__"
-"""Stands for a run in the path of the typed, empty parts that let tables be read before any run is stored."""
+NO_RUN = "no-run"
+"""Stands for a run in the path of the typed, empty parts that let tables be read before any run is stored; no run can
+bear this name."""
 
 
 class RawStore:

@@ -10,8 +10,8 @@ from sim_engine.errors import InputError, Problem
 from sim_engine.scenario import GENERATED_ID_PREFIX, LISTED_ID_PREFIX, Generate, Scenario
 from sim_engine.vocabulary import NONE, PRIORITIES
 
-_AMOUNT_CEILING = float(2**62)
-"""Draws above are cut here, where float64 still converts to int64; the sum of a simulation's money refuses them."""
+_AMOUNT_BEYOND_INT64 = float(2**63)
+"""Draws from here on have no int64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,10 @@ def _agent_flow(scenario: Scenario, generate: Generate, day: int, sender: int) -
         draws = _stream(seed, agent, day, "amounts").standard_normal(count)
         with np.errstate(over="ignore"):
             drawn = flow.amount.median * np.exp(flow.amount.sigma * draws)
-        amounts = np.clip(drawn, 1, _AMOUNT_CEILING).astype(np.int64)
+        if drawn.max() >= _AMOUNT_BEYOND_INT64:
+            remedy = f"an amount drawn for day {day} must stay at or below {MONEY_MAX}; lower its median or sigma"
+            raise InputError(scenario.stated.name, [Problem(f"generate ({agent})", float(drawn.max()), remedy)])
+        amounts = np.maximum(drawn, 1).astype(np.int64)
         ladder = np.cumsum(_counterparty_weights(scenario, generate, sender))
         steps = _stream(seed, agent, day, "receivers").random(count) * ladder[-1]
         receivers = np.searchsorted(ladder, steps, side="right").astype(np.int32)

@@ -158,18 +158,18 @@ def _read_table(path: Path) -> tuple[Any, str]:
 
 def _column_problems(schema: Any, opens_at: str | None, tick_seconds: int | None) -> Iterator[Problem]:
     columns: list[str] = schema.names
-    for column in dict.fromkeys(columns):
+    for column, kind in dict(zip(columns, schema.types, strict=True)).items():
         if column not in _COLUMNS:
             yield Problem(f"column {column}", ABSENT, f"unknown column; {did_you_mean(column, _COLUMNS)}")
-        if columns.count(column) > 1:
+        elif columns.count(column) > 1:
             yield Problem(f"column {column}", ABSENT, "stands twice; keep one of them")
-        elif pa.types.is_nested(kind := schema.types[columns.index(column)]) or pa.types.is_binary(kind):
+        elif column == "amount" and not (pa.types.is_integer(kind) or kind == pa.string()):
+            yield Problem("column amount", str(kind), "must be a column of integers: whole minor units (cents)")
+        elif pa.types.is_nested(kind) or pa.types.is_binary(kind):
             yield Problem(f"column {column}", str(kind), "must be a column of texts, numbers or times")
     for column in _REQUIRED:
         if column not in columns:
             yield Problem(f"column {column}", ABSENT, "missing; this column is needed")
-    if "amount" in columns and not (pa.types.is_integer(kind := schema.field("amount").type) or kind == pa.string()):
-        yield Problem("column amount", str(kind), "must be a column of integers: whole minor units (cents)")
     if sum(column in columns for column in _TIMES) != 1:
         yield Problem("column tick", ABSENT, "exactly one of the columns 'tick' and 'timestamp' is needed")
     if "timestamp" in columns and (opens_at is None or tick_seconds is None):
@@ -198,8 +198,7 @@ class _Rows:
         """Values as int64; -1 where an optional one is empty or a value was refused."""
         texts = self.texts(column)
         numbers = [
-            int(text) if _DIGITS.fullmatch(text) and at_least <= int(text) <= at_most else NONE
-            for text in texts
+            int(text) if _DIGITS.fullmatch(text) and at_least <= int(text) <= at_most else NONE for text in texts
         ]
         empty_is_fine = [optional and not text for text in texts]
         refused = [number == NONE and not fine for number, fine in zip(numbers, empty_is_fine, strict=True)]

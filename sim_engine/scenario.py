@@ -174,9 +174,9 @@ class ScenarioFile(_Model):
 
 
 _NOT_YET = {
-    "costs": "costs cannot be charged yet; leave the key out",
-    "collateral": "collateral policies cannot be simulated yet; state `posted_collateral` and `haircut_bp` per agent",
-    "limits": "sending limits cannot be simulated yet; leave the key out",
+    "costs": "cannot be charged yet; leave the key out",
+    "collateral": "cannot change during a run yet; state 'posted_collateral' and 'haircut_bp' per agent",
+    "limits": "cannot be simulated yet; leave the key out",
 }
 """Keys that the plan knows and this engine cannot honour: better refused than ignored."""
 
@@ -255,12 +255,11 @@ def parse_scenario(raw: Mapping[str, Any], *, source: Path) -> Scenario:
     if isinstance(raw.get("arrivals_file"), str):
         raw["arrivals_file"] = {"path": raw["arrivals_file"]}
     problems: list[Problem] = [Problem(key, ABSENT, remedy) for key, remedy in _NOT_YET.items() if key in raw]
-    for key in _NOT_YET:
-        raw.pop(key, None)
+    honoured = {key: value for key, value in raw.items() if key not in _NOT_YET}
 
     stated: ScenarioFile | None = None
     try:
-        stated = ScenarioFile.model_validate(raw)
+        stated = ScenarioFile.model_validate(honoured)
     except ValidationError as error:
         problems += problems_of(error, ScenarioFile)
     problems += _cross_problems(raw)

@@ -65,21 +65,24 @@ class Queue2:
 
     def remove(self, items: Iterable[Item]) -> None:
         """Takes out items that leave at the same moment."""
-        oldest_before: dict[tuple[int, int], Item] = {}
+        leaving: dict[tuple[int, int], list[Item]] = {}
         for item in items:
             assert item.in_queue2, item
             item.in_queue2 = False
-            pair = (item.sender, item.receiver)
-            oldest_before.setdefault(pair, self._pairs[pair][0])
+            leaving.setdefault((item.sender, item.receiver), []).append(item)
             self.sizes[item.sender] -= 1
             self.size -= 1
             self.value -= item.amount
         self._has_gaps = True
-        for (sender, receiver), oldest in oldest_before.items():
-            remaining = [item for item in self._pairs[sender, receiver] if item.in_queue2]
-            if remaining:
-                self._pairs[sender, receiver] = remaining
-                if remaining[0] is not oldest:
+        for (sender, receiver), gone in leaving.items():
+            queued = self._pairs[sender, receiver]
+            oldest = queued[0]
+            if len(gone) == 1:
+                queued.remove(gone[0])  # settled alone or in a ring: mostly first, and the rest need no look
+            else:
+                queued[:] = [item for item in queued if item.in_queue2]
+            if queued:
+                if queued[0] is not oldest:
                     self._on_new_oldest(sender, receiver)
             else:
                 del self._pairs[sender, receiver]

@@ -1,0 +1,25 @@
+"""What all tests share: Hypothesis draws the same examples everywhere, and stories can be told in a banker's words."""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+
+from tests.helpers.settling import settle_story
+
+settings.register_profile(
+    "steady",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.register_profile("searching", settings.get_profile("steady"), derandomize=False, max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
+
+@pytest.fixture
+def settle():
+    """Runs banks and payments told in lines; see tests/helpers/settling.py."""
+    return settle_story

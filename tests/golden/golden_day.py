@@ -1,0 +1,35 @@
+"""Digests of everything that a fixed scenario leaves behind.
+
+    python -m tests.golden.golden_day
+
+writes them anew: for a change of the engine's semantics that is meant.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+from sim_engine import load_scenario
+from tests.helpers.tables import frames_of, run_all_days
+
+FOLDER = Path(__file__).parent
+DIGESTS = FOLDER / "digests.json"
+
+_DESCRIBES_THE_CODE = {"simulations": ("scenario_hash", "engine_version", "config")}
+"""Columns that may change while nothing that is simulated does."""
+
+
+def digests() -> dict[str, dict[str, object]]:
+    """By table, the number of rows and the SHA-256 of the rows as canonical JSON, in order."""
+    scenario = load_scenario(FOLDER / "golden_day.yaml")
+    frames = frames_of(scenario, [record for record, _ in run_all_days(scenario)])
+    told: dict[str, dict[str, object]] = {}
+    for table, frame in frames.items():
+        rows = frame.drop(_DESCRIBES_THE_CODE.get(table, ())).rows(named=True)
+        text = json.dumps(rows, sort_keys=True, separators=(",", ":"))
+        told[table] = {"rows": len(rows), "sha256": hashlib.sha256(text.encode()).hexdigest()}
+    return told
+
+
+if __name__ == "__main__":
+    DIGESTS.write_text(json.dumps(digests(), indent=2) + "\n", encoding="utf-8")
