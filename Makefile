@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+DATA := $(abspath $(or $(PAYMENT_SIM_DATA),data))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test lint ui docs clean
@@ -35,7 +36,11 @@ ui: $(READY)     ## the Dagster UI on http://127.0.0.1:3000
 	@$(BIN)/payment-sim ui
 
 docs: $(READY)   ## the marts' documentation as one static page
-	@$(BIN)/payment-sim docs
+	@mkdir -p $(DATA)
+	@PAYMENT_SIM_RAW=$(DATA)/raw PAYMENT_SIM_WAREHOUSE=$(DATA)/warehouse.duckdb $(BIN)/dbt --quiet docs generate --static \
+		--project-dir dbt_project --profiles-dir dbt_project --target-path $(DATA)/dbt_docs
+	@mv $(DATA)/dbt_docs/static_index.html $(DATA)/marts.html && rm -r $(DATA)/dbt_docs
+	@echo "Open $(DATA)/marts.html"
 
 clean:           ## remove what set-up, runs and tests made; keeps the data folder
 	rm -rf .venv dbt_project/target dbt_project/logs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import dagster as dg
 import duckdb
@@ -57,8 +58,8 @@ def materialise_everything(path: Path, data_root: Path) -> int:
     prepare_dagster_home(data_root)
     Data(data_root=str(data_root)).catalogue.remember(run)
     log_file = data_root / "logs" / f"{run.run_id}.log"
-    with _all_else_into(log_file):
-        succeeded = _execute(run, data_root, console)
+    with _all_else_into(log_file) as log:
+        succeeded = _execute(run, data_root, _Milestones(console), logging.StreamHandler(log))
     if not succeeded:
         console.print(f"[bold red]The run failed.[/] Everything that was said: {log_file}")
         return EXIT_FAILED
@@ -79,19 +80,20 @@ def prepare_dagster_home(data_root: Path) -> Path:
     return home
 
 
-def _execute(run: Run, data_root: Path, console: Console) -> bool:
+def _execute(run: Run, data_root: Path, terminal: logging.Handler, log: logging.Handler) -> bool:
+    """Launches the job in this process. Returns whether it succeeded."""
     # Only now: reading the definitions parses the dbt project, where it has changed.
     from pipelines.definitions import build_defs
 
-    milestones = dg.LoggerDefinition(lambda _: _milestone_logger(console), description="The terminal")
-    definitions = build_defs(data=Data(data_root=str(data_root)), loggers={"milestones": milestones})
+    loggers = {"terminal": _logger_to(terminal), "log_file": _logger_to(log)}
+    definitions = build_defs(data=Data(data_root=str(data_root)), loggers=loggers)
     job = definitions.resolve_job_def("everything")
     with dg.DagsterInstance.get() as instance:
         register_runs(instance, [run.run_id])
         result = job.execute_in_process(
             instance=instance,
             tags=range_tags(run.run_id, run.days),
-            run_config={"loggers": {"milestones": {}}},
+            run_config={"loggers": {name: {} for name in loggers}},
             raise_on_error=False,
         )
     return result.success
@@ -134,18 +136,23 @@ class _Milestones(logging.Handler):
             self._console.print(f"  {error.message.strip()}", markup=False, style="red")
 
 
-def _milestone_logger(console: Console) -> logging.Logger:
-    logger = logging.Logger("milestones", logging.INFO)
-    logger.addHandler(_Milestones(console))
-    return logger
+def _logger_to(handler: logging.Handler) -> dg.LoggerDefinition:
+    """What makes Dagster tell a handler of a run."""
+
+    def make(_: dg.InitLoggerContext) -> logging.Logger:
+        logger = logging.Logger("payment_sim", logging.INFO)
+        logger.addHandler(handler)
+        return logger
+
+    return dg.LoggerDefinition(make)
 
 
 @contextlib.contextmanager
-def _all_else_into(log_file: Path) -> Iterator[None]:
-    """Whatever Dagster and dbt print goes into the log file."""
+def _all_else_into(log_file: Path) -> Iterator[TextIO]:
+    """Whatever Dagster and dbt print goes into the log file, which is handed out too."""
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("w", encoding="utf-8") as log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
-        yield
+        yield log
 
 
 def cycle_statistics(run: Run, warehouse: Path) -> pl.DataFrame:

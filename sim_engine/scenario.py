@@ -21,9 +21,7 @@ LISTED_ID_PREFIX = "listed:"
 
 Priority = Literal["urgent", "normal", "low"]
 Money = Annotated[int, Field(ge=0, le=MONEY_MAX)]
-Name = Annotated[
-    str, matching(r"[A-Za-z0-9][A-Za-z0-9_]{0,63}", "letters, digits and '_', a letter or digit first, at most 64")
-]
+Name = Annotated[str, matching(r"[A-Za-z0-9_]{1,64}", "letters, digits and '_', at most 64")]
 AgentId = Annotated[
     str,
     matching(

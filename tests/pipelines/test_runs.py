@@ -117,7 +117,7 @@ def test_members_of_one_arm_differ_in_their_seed_alone(folder: Path) -> None:
         ("arms: {}", "  arms: needs at least 1, has 0"),
         (
             "arms: {a b: {}}",
-            "  arms.a b: found 'a b'; must be letters, digits and '_', a letter or digit first, at most 64",
+            "  arms.a b: found 'a b'; must be letters, digits and '_', at most 64",
         ),
         ("arms: {off: {}}", "  line 3, column 8: YAML reads the key off as false: put it in quotes"),
         ("arms: {one:}", "  arms.one: found null; must hold keys and values; {} for none"),

@@ -44,7 +44,7 @@ MALFORMED: dict[str, tuple[str, str]] = {
     "a missing key": ("ticks_per_day: 20\n" + AGENTS, "  name: missing; this key is needed"),
     "a name with blanks": (
         "name: 'bad day'\nticks_per_day: 20\n" + AGENTS,
-        "  name: found 'bad day'; must be letters, digits and '_', a letter or digit first, at most 64",
+        "  name: found 'bad day'; must be letters, digits and '_', at most 64",
     ),
     "one agent": (
         "name: bad\nticks_per_day: 20\nagents: [{id: BANK_A, opening_balance: 0}]\n",
