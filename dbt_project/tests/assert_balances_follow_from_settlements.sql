@@ -3,17 +3,7 @@
 
 with legs as (
 
-    select
-        settlements.simulation_id,
-        settlements.day,
-        settlements.settlement_tick,
-        settlements.settlement_seq,
-        unnest([arrivals.sender, arrivals.receiver]) as agent,
-        unnest([-arrivals.amount, arrivals.amount]) as change
-    from {{ ref('stg_raw__settlements') }} as settlements
-    inner join {{ ref('stg_raw__arrivals') }} as arrivals
-        on settlements.simulation_id = arrivals.simulation_id
-        and settlements.transaction = arrivals.transaction
+    {{ settlement_legs() }}
 
 ),
 

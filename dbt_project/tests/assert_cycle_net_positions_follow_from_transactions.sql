@@ -3,16 +3,7 @@
 
 with members as (
 
-    select
-        simulation_id,
-        day,
-        cycle_seq,
-        tick,
-        lsm_pass,
-        mechanism,
-        unnest(transactions) as transaction,
-        unnest(amounts) as amount
-    from {{ ref('stg_raw__lsm_cycles') }}
+    {{ unnested_cycles() }}
 
 ),
 

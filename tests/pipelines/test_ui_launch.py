@@ -85,7 +85,7 @@ def ui(tmp_path: Path) -> Iterator[Ui]:
         )  # fmt: skip
         try:
             ui = Ui(port)
-            ui.wait_until_up(90)
+            ui.wait_until_up(180)
             yield ui
         finally:
             process.send_signal(signal.SIGINT)
@@ -113,7 +113,7 @@ def test_the_ui_and_the_command_line_make_the_same_tables(ui: Ui, tmp_path: Path
     subprocess.run(
         [COMMAND, "pipeline", str(SCENARIO), "--data", str(by_command_line)], check=True, capture_output=True
     )
-    assert ui.wait_for(launched["run"]["runId"], 180) == "SUCCESS"
+    assert ui.wait_for(launched["run"]["runId"], 400) == "SUCCESS"
 
     by_ui = tmp_path / "by_ui"
     assert len(raw_bytes(by_ui)) == 10 + 2 * 10 + 2  # empty parts, parts of two days, two closing states

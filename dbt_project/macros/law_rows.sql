@@ -1,0 +1,30 @@
+{#- What several laws start from. -#}
+
+{#- One row per transaction in a cycle, as the cycle states it. -#}
+{% macro unnested_cycles() -%}
+select
+    simulation_id,
+    day,
+    cycle_seq,
+    tick,
+    lsm_pass,
+    mechanism,
+    unnest(transactions) as transaction,
+    unnest(amounts) as amount
+from {{ ref('stg_raw__lsm_cycles') }}
+{%- endmacro %}
+
+{#- One row per settled transaction and each of its two agents, with what it does to the balance. -#}
+{% macro settlement_legs() -%}
+select
+    settlements.simulation_id,
+    settlements.day,
+    settlements.settlement_tick,
+    settlements.settlement_seq,
+    unnest([arrivals.sender, arrivals.receiver]) as agent,
+    unnest([-arrivals.amount, arrivals.amount]) as change
+from {{ ref('stg_raw__settlements') }} as settlements
+inner join {{ ref('stg_raw__arrivals') }} as arrivals
+    on settlements.simulation_id = arrivals.simulation_id
+    and settlements.transaction = arrivals.transaction
+{%- endmacro %}
