@@ -9,11 +9,10 @@ from typing import Any
 import dagster as dg
 import polars as pl
 from dagster_dbt import DbtCliResource, dbt_assets
-from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
 from pipelines.checks import column_schema, contract_checks, contract_evaluations, markdown_table, raw_key
 from pipelines.contracts import CONTRACTS, grain_of
-from pipelines.dbt import DBT_PROJECT, Translator, manifest
+from pipelines.dbt import DBT_PROJECT, Translator, manifest, release_warehouse
 from pipelines.partitions import PREVIOUS_DAY, RUN_DAYS, days_by_run, partition_key
 from pipelines.resources import Data, export_dbt_environment
 from pipelines.run_days import DayRefused, StoredDay, reusable_day, run_and_store_days
@@ -182,7 +181,4 @@ def marts(context: dg.AssetExecutionContext, data: Data, dbt: DbtCliResource) ->
     try:
         yield from build.stream().fetch_row_counts().fetch_column_metadata()
     finally:
-        # Row counts are fetched over connections of this process, which would lock the warehouse while they live.
-        if build.adapter is not None:
-            build.adapter.cleanup_connections()
-        DuckDBConnectionManager.close_all_connections()
+        release_warehouse(build)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliInvocation, DbtProject
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
 from pipelines.places import PROJECT_ROOT, default_data_root
 from pipelines.resources import dbt_environment
@@ -61,6 +62,20 @@ def _parse(project: Path, target: Path) -> None:
         for name in reversed(_PARSED):
             if (Path(scratch) / name).exists():
                 shutil.move(Path(scratch) / name, target / name)
+
+
+def release_warehouse(invocation: DbtCliInvocation) -> None:
+    """Closes what this process holds of the warehouse after a dbt command.
+
+    Row counts and columns are fetched over connections of this process. Left to the garbage collector, they would keep
+    other processes out, and this one from opening the file in another way.
+    """
+    if invocation.adapter is not None:
+        invocation.adapter.cleanup_connections()
+    environment = DuckDBConnectionManager._ENV  # its public reader raises where there is none, as after a failed start
+    if environment is not None:
+        environment.close()
+    DuckDBConnectionManager.close_all_connections()
 
 
 class Translator(DagsterDbtTranslator):
