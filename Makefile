@@ -5,7 +5,7 @@ READY := .venv/.ready
 DATA := $(abspath $(or $(PAYMENT_SIM_DATA),data))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint ui docs clean
+.PHONY: help setup run test lint bench ui docs clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10
@@ -31,6 +31,9 @@ lint: $(READY)   ## form, types, direction of imports
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+
+bench: $(READY)  ## how long the netting rule takes on large queues
+	@$(BIN)/python benchmarks/netting.py
 
 ui: $(READY)     ## the Dagster UI on http://127.0.0.1:3000
 	@$(BIN)/payment-sim ui

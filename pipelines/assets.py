@@ -15,12 +15,13 @@ from pipelines.contracts import CONTRACTS, grain_of
 from pipelines.dbt import DBT_PROJECT, Translator, manifest, release_warehouse
 from pipelines.partitions import PREVIOUS_DAY, RUN_DAYS, days_by_run, partition_key
 from pipelines.resources import Data, export_dbt_environment
-from pipelines.run_days import DayRefused, StoredDay, reusable_day, run_and_store_days
+from pipelines.run_days import DayRefused, RunStopped, StoredDay, reusable_day, run_and_store_days
 from pipelines.runs import Run
 from sim_engine import InputError, __version__
 
 CLOSING_STATE = dg.AssetKey(["state", "closing"])
-WRITER_POOL = "duckdb_writer"
+ENGINE_POOL, WRITER_POOL = "engine", "duckdb_writer"
+"""What one step at a time may use: the machine's cores, and the warehouse."""
 _PREVIEW_ROWS = 5
 
 Metadata = dict[str, Any]
@@ -56,7 +57,7 @@ def _raw_specs() -> list[dg.AssetSpec]:
     check_specs=contract_checks(),
     partitions_def=RUN_DAYS,
     can_subset=True,
-    pool="engine",
+    pool=ENGINE_POOL,
     backfill_policy=dg.BackfillPolicy.single_run(),
     retry_policy=dg.RetryPolicy(max_retries=1, delay=1),
 )
@@ -72,14 +73,11 @@ def raw_days(context: dg.AssetExecutionContext, data: Data) -> Iterator[Any]:
                 yield from contract_evaluations(partition, _heights(stored.frames), {})
                 materialised |= _day_metadata(data, run, stored, partition)
                 context.log.info(_said(run, stored), extra={"milestone": True})
+    except GeneratorExit:
+        raise  # nobody listens any more
     except BaseException as error:
-        # Days committed before the failure are true, whatever became of the later ones.
-        for (key, partition), metadata in materialised.items():
-            yield dg.AssetMaterialization(key, partition=partition, metadata=metadata)
-        if isinstance(error, DayRefused):
-            partition = partition_key(error.run_id, error.day)
-            yield from contract_evaluations(partition, _heights(error.frames), error.broken)
-        if isinstance(error, (DayRefused, InputError)):
+        yield from _told_of_failure(materialised, error)
+        if isinstance(error, (DayRefused, InputError, RunStopped)):
             raise dg.Failure(str(error), allow_retries=False) from error
         raise
     for (key, partition), metadata in materialised.items():
@@ -90,6 +88,15 @@ def raw_days(context: dg.AssetExecutionContext, data: Data) -> Iterator[Any]:
     for key in [*(raw_key(table) for table in CONTRACTS), CLOSING_STATE]:
         if key in context.selected_asset_keys:
             yield dg.MaterializeResult(key)
+
+
+def _told_of_failure(materialised: dict[tuple[dg.AssetKey, str], Metadata], error: BaseException) -> Iterator[Any]:
+    """Days committed before a failure, which are true whatever became of later ones, and the contracts it broke."""
+    for (key, partition), metadata in materialised.items():
+        yield dg.AssetMaterialization(key, partition=partition, metadata=metadata)
+    if isinstance(error, DayRefused):
+        partition = partition_key(error.run_id, error.day)
+        yield from contract_evaluations(partition, _heights(error.frames), error.broken)
 
 
 def _find_run(data: Data, run_id: str, days: list[int]) -> Run:
@@ -130,8 +137,9 @@ def _heights(frames: dict[str, pl.DataFrame]) -> dict[str, int]:
 def _said(run: Run, stored: StoredDay) -> str:
     frames = stored.frames
     return (
-        f"{run.run_id}: day {stored.day + 1} of {run.days} committed, {frames['arrivals'].height:,} payments arrived, "
-        f"{frames['settlements'].height:,} settled, {frames['lsm_cycles'].height:,} LSM cycles"
+        f"{run.run_id}: day {stored.day} committed ({stored.day + 1} of {run.days}), "
+        f"{frames['arrivals'].height:,} payments arrived, {frames['settlements'].height:,} settled, "
+        f"{frames['lsm_cycles'].height:,} LSM cycles"
     )
 
 

@@ -39,9 +39,12 @@ class Catalogue:
             file = Path(json.loads(note.read_text(encoding="utf-8"))["file"])
             if file.exists():
                 return self._checked(load_run(file), run_id)
-        for file in self._files():
-            if _name_of(file) == run_id:
-                return self._checked(load_run(file), run_id)
+        files = [file for file in self._files() if _name_of(file) == run_id]
+        if len(files) > 1:
+            named = " and ".join(str(file) for file in files)
+            raise InputError("partition", [Problem("run", run_id, f"{named} both have this name; rename one")])
+        if files:
+            return load_run(files[0])
         searched = ", ".join(str(folder) for folder in self.folders)
         remedy = f"no file in {searched} has this run_id or scenario name; add one, or run: payment-sim pipeline FILE"
         raise InputError("partition", [Problem("run", run_id, remedy)])

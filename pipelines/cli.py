@@ -92,12 +92,12 @@ def run(
     if as_json:
         click.echo(json.dumps(_described(loaded) | figures.as_dict(), indent=2))
     elif not quiet:
-        from pipelines.terminal import print_figures
+        from pipelines.terminal import print_figures, shown_path
 
         print_figures(loaded, figures)
-        click.echo(f"Raw tables: {data_root / 'raw'} (run_id={loaded.run_id})")
+        click.echo(f"Raw tables: {shown_path(data_root / 'raw')} (run_id={loaded.run_id})")
         if db_path:
-            click.echo(f"DuckDB file: {db_path}")
+            click.echo(f"DuckDB file: {shown_path(db_path)}")
 
 
 @main.command()
@@ -129,28 +129,26 @@ def _run_and_store(
     loaded: "Run", store: "RawStore", db_path: Path | None, replace: bool, *, lines: bool, bar: bool
 ) -> "RunFigures":
     """Simulates a run, storing day by day; days that an earlier, longer run left behind go when all are stored."""
-    from pipelines.run_days import run_and_store_days
+    from pipelines.run_days import RunStopped, run_and_store_days
     from pipelines.run_figures import RunFigures
     from pipelines.terminal import run_progress
-    from sim_engine import InputError, Problem
+    from sim_engine import InputError
 
     figures = RunFigures()
     with run_progress(loaded, shown=bar) as progress:
-        try:
-            for stored in run_and_store_days(loaded, store, 0, loaded.days - 1, on_member=progress.member_day_done):
-                figures.add_day(stored.frames)
-                if lines:  # the same words whatever the count, so that a log can be searched for them
-                    progress.line(f"Persisted {figures.cycles_of_days[-1]} LSM cycles for day {stored.day}")
-        except InputError as error:
-            done = f"; {len(figures.cycles_of_days)} of {loaded.days} days were stored before"
-            problems = [Problem(problem.key, problem.value, problem.remedy + done) for problem in error.problems]
-            raise InputError(loaded.source, problems) from error
+        for stored in run_and_store_days(loaded, store, 0, loaded.days - 1, on_member=progress.member_day_done):
+            figures.add_day(stored.frames)
+            if lines:  # the same words whatever the count, so that a log can be searched for them
+                progress.line(f"Persisted {figures.cycles_of_days[-1]} LSM cycles for day {stored.day}")
         store.drop_days_from(loaded.run_id, loaded.days)
         if db_path:
             from pipelines.duckdb_export import export_run
 
             progress.writing(db_path.name)
-            export_run(loaded, store, db_path, replace=replace)
+            try:
+                export_run(loaded, store, db_path, replace=replace)
+            except InputError as error:  # the file has changed since it was looked at
+                raise RunStopped(error, loaded.days) from error
     return figures
 
 
@@ -210,7 +208,7 @@ def _persist_problems(data_root: Path, persist: bool, db_path: Path | None, repl
 @contextmanager
 def _errors_reported() -> Iterator[None]:
     """Ends the command with a message, not a traceback, where its input or the machine is at fault."""
-    from pipelines.run_days import DayRefused
+    from pipelines.run_days import DayRefused, RunStopped
     from sim_engine import InputError
 
     try:
@@ -218,6 +216,9 @@ def _errors_reported() -> Iterator[None]:
     except InputError as error:
         click.echo(error, err=True)
         sys.exit(BAD_INPUT)
+    except RunStopped as stopped:
+        click.echo(stopped, err=True)
+        sys.exit(FAILED)
     except DayRefused as refused:
         from pipelines.terminal import print_refused
 

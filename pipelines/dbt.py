@@ -22,7 +22,7 @@ DBT_EXECUTABLE = str(Path(sys.executable).with_name("dbt"))
 """The dbt of this environment, also where the environment is not activated."""
 
 _PARSED = ("manifest.json", "partial_parse.msgpack")
-_SOURCES = ("*.sql", "*.yml", "*.md", "*.csv")
+_SOURCES = ("models", "macros", "tests")
 
 
 def manifest() -> Path:
@@ -32,12 +32,11 @@ def manifest() -> Path:
     """
     target = DBT_PROJECT.manifest_path
     project = Path(DBT_PROJECT.project_dir)
-    newest = max(
-        file.stat().st_mtime
-        for pattern in _SOURCES
-        for file in project.rglob(pattern)
-        if target.parent not in file.parents
-    )
+    # Folders count too: a model that was removed makes no file newer.
+    sources = [*project.glob("*.yml")]
+    for folder in _SOURCES:
+        sources += [project / folder, *(project / folder).rglob("*")]
+    newest = max(path.stat().st_mtime for path in sources)
     if not target.exists() or target.stat().st_mtime < newest:
         _parse(project, target.parent)
     return target

@@ -26,7 +26,7 @@ def build_defs(loggers: Mapping[str, dg.LoggerDefinition] | None = None, **overr
         schedules=[nightly_research],
         resources={**resources, **overrides},
         loggers=loggers,
-        # The work of a step is compiled code and files; a process for each would cost more than most steps take.
+        # A launch has few steps, one after the other; a process for each would cost more than most of them take.
         executor=dg.in_process_executor,
     )
 

@@ -49,7 +49,7 @@ def export_run(run: Run, store: RawStore, file: Path, *, replace: bool) -> None:
     target = file.resolve()
     with _turn_in(target.parent) as folder:
         check_target(file, simulation_ids, replace=replace)
-        with _staged_copy(target) as staged:
+        with _staged_copy(target, afresh=_holds_nothing_else(target, simulation_ids)) as staged:
             _write(staged, run, store, simulation_ids)
             os.replace(staged, target)
         os.fsync(folder)
@@ -84,8 +84,25 @@ def _obstacle(file: Path, simulation_ids: Sequence[str], replace: bool) -> str:
     return ""
 
 
+def _holds_nothing_else(file: Path, simulation_ids: Sequence[str]) -> bool:
+    """Whether a file holds these simulations and nothing else, so that it can be written afresh: it stays small."""
+    if not file.exists():
+        return True
+    with duckdb.connect(str(file), read_only=True) as connection:
+        entries = connection.sql(
+            "select table_name from duckdb_tables() union all select view_name from duckdb_views() where not internal"
+        ).fetchall()
+        if not {name for (name,) in entries} <= set(CONTRACTS):
+            return False
+        return not entries or set(_simulations_in(connection)) <= set(simulation_ids)
+
+
+def _simulations_in(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    return [name for (name,) in connection.sql("select distinct simulation_id from simulations").fetchall()]
+
+
 def _already_in(connection: duckdb.DuckDBPyConnection, simulation_ids: Sequence[str]) -> str:
-    stored = {name for (name,) in connection.sql("select distinct simulation_id from simulations").fetchall()}
+    stored = set(_simulations_in(connection))
     held = [name for name in simulation_ids if name in stored]
     if not held:
         return ""
@@ -210,12 +227,12 @@ def _turn_in(folder: Path) -> Iterator[int]:
 
 
 @contextmanager
-def _staged_copy(target: Path) -> Iterator[Path]:
-    """A copy of the target beside it, or the place for one; nothing of it stays, whatever happens."""
+def _staged_copy(target: Path, *, afresh: bool) -> Iterator[Path]:
+    """A copy of the target beside it, or the place for a file that begins afresh; nothing stays, whatever happens."""
     staged = target.with_name(f".{target.name}.staged")
     try:
         _remove(staged)
-        if target.exists():
+        if not afresh:
             shutil.copyfile(target, staged)
         yield staged
     finally:

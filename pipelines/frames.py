@@ -12,7 +12,7 @@ import pyarrow as pa
 from pipelines.contracts import CONTRACTS, schema_of
 from pipelines.runs import Member
 from sim_engine import DayRecord, __version__
-from sim_engine.vocabulary import HIT_LIMITS, MECHANISMS, NONE, OUTCOMES, PRIORITIES, WAIT_REASONS
+from sim_engine.vocabulary import CYCLE_TYPES, HIT_LIMITS, MECHANISMS, NONE, OUTCOMES, PRIORITIES, WAIT_REASONS
 
 Columns = dict[str, Any]
 
@@ -83,7 +83,7 @@ def _agents(member: Member, record: DayRecord, agents: pl.Series) -> Columns:
         "agent_index": np.arange(len(stated)),
         "opening_balance": record.agent_days.opening_balances,
         "credit_limit": [agent.credit_limit for agent in stated],
-        "posted_collateral": [agent.posted_collateral for agent in stated],
+        "posted_collateral": record.agent_days.opening_collateral,
         "haircut_bp": [agent.haircut_bp for agent in stated],
         "policy": [agent.policy for agent in stated],
     }
@@ -128,7 +128,7 @@ def _lsm_cycles(record: DayRecord, agents: pl.Series, transactions: pl.Series) -
         "tick": cycles.ticks,
         "lsm_pass": cycles.lsm_passes,
         "mechanism": _words(MECHANISMS, cycles.mechanisms),
-        "cycle_type": _words(("bilateral", "multilateral"), (lengths > 2).astype(np.int8)),
+        "cycle_type": _words(CYCLE_TYPES, (lengths > 2).astype(np.int8)),
         "cycle_length": lengths,
         "agents": _lists(cycles.agent_offsets, agents.gather(cycles.agents)),
         "transactions": _lists(cycles.transaction_offsets, transactions.gather(cycles.transactions)),

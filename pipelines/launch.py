@@ -15,11 +15,11 @@ import duckdb
 import polars as pl
 from rich.console import Console
 
-from pipelines.partitions import RUNS, range_tags
+from pipelines.partitions import range_tags, register_runs
 from pipelines.places import DATA_VARIABLE, PROJECT_ROOT, dagster_home, warehouse_file
 from pipelines.resources import Data
 from pipelines.runs import Run, load_run
-from pipelines.terminal import print_cycle_statistics
+from pipelines.terminal import print_cycle_statistics, run_title, shown_path
 
 EXIT_DONE, EXIT_FAILED = 0, 1
 
@@ -50,10 +50,7 @@ def materialise_everything(path: Path, data_root: Path) -> int:
     run = load_run(path)
     started = time.monotonic()
     data_root = data_root.absolute()
-    simulations = f"{len(run.members):,} simulation{'s' if len(run.members) > 1 else ''}"
-    console.print(
-        f"[bold]{run.run_id}[/]: {simulations} over {run.days} day{'s' if run.days > 1 else ''}, from {run.source}"
-    )
+    console.print(f"{run_title(run)}, from {shown_path(run.source)}", markup=False)
 
     prepare_dagster_home(data_root)
     Data(data_root=str(data_root)).catalogue.remember(run)
@@ -61,11 +58,11 @@ def materialise_everything(path: Path, data_root: Path) -> int:
     with _all_else_into(log_file) as log:
         succeeded = _execute(run, data_root, _Milestones(console), logging.StreamHandler(log))
     if not succeeded:
-        console.print(f"[bold red]The run failed.[/] Everything that was said: {log_file}")
+        console.print(f"[bold red]The run failed.[/] Everything that was said: {shown_path(log_file)}")
         return EXIT_FAILED
 
-    print_cycle_statistics(cycle_statistics(run, warehouse_file(data_root)))
-    console.print(f"Warehouse: {warehouse_file(data_root)}")
+    print_cycle_statistics(run, cycle_statistics(run, warehouse_file(data_root)))
+    console.print(f"Warehouse: {shown_path(warehouse_file(data_root))}")
     console.print(f"Done in {time.monotonic() - started:.0f} s. To look around: make ui")
     return EXIT_DONE
 
@@ -97,12 +94,6 @@ def _execute(run: Run, data_root: Path, terminal: logging.Handler, log: logging.
             raise_on_error=False,
         )
     return result.success
-
-
-def register_runs(instance: dg.DagsterInstance, run_ids: list[str]) -> None:
-    """Makes runs known as partitions, so that their days can be launched."""
-    assert RUNS.name is not None
-    instance.add_dynamic_partitions(RUNS.name, run_ids)
 
 
 def open_ui(data_root: Path, port: int) -> None:

@@ -38,6 +38,12 @@ RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
 
 
+def register_runs(instance: dg.DagsterInstance, run_ids: list[str]) -> None:
+    """Makes runs known as partitions, so that their days can be launched."""
+    assert RUNS.name is not None
+    instance.add_dynamic_partitions(RUNS.name, run_ids)
+
+
 def partition_key(run_id: str, day: int) -> str:
     """The key of a run's day."""
     assert 0 <= day < DAYS_MAX

@@ -57,7 +57,7 @@ class RawStore:
     def read_closing(self, run_id: str, day: int) -> dict[str, SystemState]:
         """The closing states of a run's day by simulation_id.
 
-        Raises InputError if that day is not committed.
+        Raises InputError if that day is not committed, or if its states are those of another version.
         """
         file = self.state_file(run_id, day)
         try:
@@ -69,7 +69,11 @@ class RawStore:
         states = {}
         for line in content.splitlines():  # bytes: a text would also be split inside an id, at U+2028 and the like
             member = json.loads(line)
-            states[member["simulation_id"]] = SystemState.from_json(json.dumps(member["state"]))
+            try:
+                states[member["simulation_id"]] = SystemState.from_json(json.dumps(member["state"]))
+            except ValueError as error:
+                remedy = f"{error}; another version wrote it, so run {run_id} again from day 0"
+                raise InputError(file, [Problem("", ABSENT, remedy)]) from error
         return states
 
     def write_day(

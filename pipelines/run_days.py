@@ -38,20 +38,41 @@ class DayRefused(Exception):
         super().__init__(f"run {run_id}, day {day} breaks its contracts and is not stored: {said}")
 
 
+class RunStopped(Exception):
+    """A run that its input stops after days of it were stored.
+
+    reason: what is wrong with the input. days_stored: how many days this launch has stored.
+    """
+
+    def __init__(self, reason: InputError, days_stored: int) -> None:
+        self.reason = reason
+        self.days_stored = days_stored
+        days = f"{days_stored} day{'s' if days_stored > 1 else ''}"
+        super().__init__(f"{reason}\n  {days} of this run came before and {'are' if days_stored > 1 else 'is'} stored")
+
+
 def run_and_store_days(
     run: Run, store: RawStore, first_day: int, last_day: int, *, on_member: Callable[[], None] | None = None
 ) -> Iterator[StoredDay]:
     """Simulates days first_day..last_day of a run from the stored closing of the day before, committing each.
 
     on_member: called after each simulated day of one member.
-    Raises InputError if the day before is not stored or belongs to another scenario or engine version, and DayRefused
-    if a contract is broken.
+    Raises InputError, before anything is stored, if the day before is not there or belongs to another scenario or
+    engine version, or if the first day cannot be simulated; RunStopped if a later one cannot; and DayRefused if a
+    contract is broken.
     """
+    if last_day >= run.days:
+        remedy = f"the run's days are 0..{run.days - 1}; raise them in the file and run it again from day 0"
+        raise InputError(run.source, [Problem("day", last_day, remedy)])
     states = opening_states(run, store, first_day)
     for day in range(first_day, last_day + 1):
         records: list[tuple[Member, DayRecord]] = []
         for place, member in enumerate(run.members):
-            record, states[place] = run_day(member.scenario, states[place])
+            try:
+                record, states[place] = run_day(member.scenario, states[place])
+            except InputError as error:
+                refused = InputError(run.source, error.problems)
+                raise (refused if day == first_day else RunStopped(refused, day - first_day)) from error
             records.append((member, record))
             if on_member:
                 on_member()

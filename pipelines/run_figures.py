@@ -5,9 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from sim_engine.vocabulary import MECHANISMS
-
-CYCLE_TYPES = ("bilateral", "multilateral")
+from sim_engine.vocabulary import CYCLE_TYPES, MECHANISMS
 
 
 @dataclass(frozen=True, slots=True)

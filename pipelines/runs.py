@@ -9,14 +9,14 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from sim_engine import InputError, Problem, Scenario, parse_scenario
-from sim_engine.bounds import DAYS_MAX, MONEY_MAX
+from sim_engine.bounds import DAYS_MAX, SEED_MAX
 from sim_engine.errors import ABSENT
 from sim_engine.model_problems import in_file_order, problems_of
 from sim_engine.scenario import Name
 from sim_engine.simulation import PLAIN_ARM, simulation_id
 from sim_engine.yaml_file import read_yaml_mapping
 
-Seed = Annotated[int, Field(ge=0, le=MONEY_MAX)]
+Seed = Annotated[int, Field(ge=0, le=SEED_MAX)]
 
 SEEDS_MAX = 100_000
 
@@ -47,11 +47,6 @@ class Run:
     days: int
     baseline: str
     members: tuple[Member, ...]
-
-    @property
-    def ticks_total(self) -> int:
-        """Ticks of all its simulations together."""
-        return sum(member.scenario.ticks_total for member in self.members)
 
 
 class _Model(BaseModel):
@@ -121,7 +116,7 @@ def load_run(path: str | Path, *, days: int | None = None, seed: int | None = No
     raw = read_yaml_mapping(path)
     if "run_id" in raw or "arms" in raw or "scenario" in raw:
         return _run_of_run_file(raw, path, days, seed)
-    scenario = parse_scenario(_overridden(raw, days, seed), source=path)
+    scenario = _parsed(raw, path, days, seed)
     name = scenario.stated.name
     return Run(name, path, scenario.stated.num_days, PLAIN_ARM, (Member(name, PLAIN_ARM, scenario),))
 
@@ -146,10 +141,9 @@ def _run_of_run_file(raw: dict[str, Any], path: Path, days: int | None, seed: in
         for one in (seed,) if seed is not None else stated.seeds_listed:
             try:
                 if first is None:
-                    merged = _overridden(_merged(base, arm.set), days or stated.days, one)
-                    first = scenario = parse_scenario(merged, source=scenario_path)
+                    first = scenario = _parsed(_merged(base, arm.set), scenario_path, days or stated.days, one)
                 else:
-                    scenario = first.with_stated(rng_seed=one)
+                    scenario = first.with_rules(rng_seed=one)
             except InputError as error:
                 problems += [_of_arm(problem, name, arm, error.source) for problem in error.problems]
                 break
@@ -186,9 +180,14 @@ def _of_arm(problem: Problem, name: str, arm: Arm, source: str) -> Problem:
     return Problem(f"arms.{name}.set.{problem.key}", problem.value, problem.remedy)
 
 
-def _overridden(raw: Mapping[str, Any], days: int | None, seed: int | None) -> dict[str, Any]:
-    changes = {"num_days": days, "rng_seed": seed}
-    return {**raw, **{key: value for key, value in changes.items() if value is not None}}
+def _parsed(raw: Mapping[str, Any], source: Path, days: int | None, seed: int | None) -> Scenario:
+    """A scenario with the run's days and seed in place of its own; payments of days that are cut off stay allowed."""
+    changes = {} if seed is None else {"rng_seed": seed}
+    if days is None:
+        return parse_scenario({**raw, **changes}, source=source)
+    own = raw.get("num_days", 1)
+    longest = max(days, own) if type(own) is int else days
+    return parse_scenario({**raw, **changes, "num_days": longest}, source=source).with_rules(num_days=days)
 
 
 def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from pipelines.jobs import everything
-from pipelines.partitions import RUNS, range_tags
+from pipelines.partitions import range_tags, register_runs
 from pipelines.resources import Data
 
 NIGHTLY_RUN = "nightly_research"
@@ -19,5 +19,5 @@ NIGHTLY_RUN = "nightly_research"
 def nightly_research(context: dg.ScheduleEvaluationContext, data: Data) -> dg.RunRequest:
     """One launch that takes the nightly run through all its days."""
     run = data.find_run(NIGHTLY_RUN)
-    context.instance.add_dynamic_partitions(RUNS.name or "", [run.run_id])
+    register_runs(context.instance, [run.run_id])
     return dg.RunRequest(tags=range_tags(run.run_id, run.days))

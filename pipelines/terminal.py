@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import polars as pl
 from rich import box
@@ -68,16 +69,23 @@ def print_figures(run: Run, figures: RunFigures) -> None:
     """Shows what a run did: what settled and by what, and what the cycles netted."""
     console = Console(highlight=False)
     console.print()
-    console.print(_title(run), markup=False)
+    console.print(run_title(run), markup=False)
     console.print(_settled_table(figures))
     console.print(_netting_table(figures))
     console.print("Money in minor units (cents).", style="dim")
 
 
-def print_cycle_statistics(statistics: pl.DataFrame) -> None:
+def shown_path(path: Path) -> str:
+    """A path as a person would type it: from the working directory, if it lies below."""
+    absolute = path.absolute()
+    return str(absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else absolute)
+
+
+def print_cycle_statistics(run: Run, statistics: pl.DataFrame) -> None:
     """Shows what each mechanism's cycles did: a column per row of statistics, which starts with mechanism and type."""
     console = Console(highlight=False)
     console.print()
+    console.print(run_title(run), markup=False)
     if statistics.is_empty():
         console.print("No LSM cycle settled.")
         return
@@ -103,7 +111,8 @@ def print_refused(refused: DayRefused) -> None:
     console.print("The engine made rows that its contracts forbid: that is a bug in payment-sim; please report it.")
 
 
-def _title(run: Run) -> str:
+def run_title(run: Run) -> str:
+    """Which simulations the figures that follow are of."""
     days = _counted(run.days, "day")
     if len(run.members) == 1:
         return f"{run.members[0].simulation_id}: 1 simulation of {days}"

@@ -2,6 +2,7 @@
 
 from sim_engine.day import run_day, run_days
 from sim_engine.errors import InputError, Problem
+from sim_engine.rebuild import RebuiltState, rebuild_state
 from sim_engine.records import DayRecord, LsmCycle
 from sim_engine.scenario import Scenario, load_scenario, parse_scenario
 from sim_engine.simulation import Simulation
@@ -13,12 +14,14 @@ __all__ = [
     "InputError",
     "LsmCycle",
     "Problem",
+    "RebuiltState",
     "Scenario",
     "Simulation",
     "SystemState",
     "__version__",
     "load_scenario",
     "parse_scenario",
+    "rebuild_state",
     "run_day",
     "run_days",
 ]

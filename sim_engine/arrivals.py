@@ -7,7 +7,8 @@ import numpy as np
 
 from sim_engine.bounds import MONEY_MAX
 from sim_engine.errors import InputError, Problem
-from sim_engine.scenario import GENERATED_ID_PREFIX, LISTED_ID_PREFIX, Generate, Scenario
+from sim_engine.names import GENERATED_ID_PREFIX, LISTED_ID_PREFIX
+from sim_engine.scenario import Generate, Scenario
 from sim_engine.vocabulary import NONE, PRIORITIES
 
 _AMOUNT_BEYOND_INT64 = float(2**63)
@@ -136,7 +137,9 @@ def _agent_flow(scenario: Scenario, generate: Generate, day: int, sender: int) -
             drawn = flow.amount.median * np.exp(flow.amount.sigma * draws)
         if drawn.max() >= _AMOUNT_BEYOND_INT64:
             remedy = f"an amount drawn for day {day} must stay at or below {MONEY_MAX}; lower its median or sigma"
-            raise InputError(scenario.stated.name, [Problem(f"generate ({agent})", float(drawn.max()), remedy)])
+            raise InputError(
+                scenario.stated.name, [Problem(f"generate.agents.{agent}.amount", float(drawn.max()), remedy)]
+            )
         amounts = np.maximum(drawn, 1).astype(np.int64)
         ladder = np.cumsum(_counterparty_weights(scenario, generate, sender))
         steps = _stream(seed, agent, day, "receivers").random(count) * ladder[-1]

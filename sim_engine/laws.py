@@ -5,9 +5,9 @@ import numpy as np
 from sim_engine.records import DayRecord
 from sim_engine.scenario import Scenario, credit_capacity
 from sim_engine.state import SystemState
-from sim_engine.vocabulary import BILATERAL, ENTRY_OFFSET, GRIDLOCK, RING
+from sim_engine.vocabulary import LSM_MECHANISMS, MECHANISMS
 
-_BY_LSM = (BILATERAL, RING, GRIDLOCK, ENTRY_OFFSET)
+_BY_LSM = [MECHANISMS.index(mechanism) for mechanism in LSM_MECHANISMS]
 
 
 def check_laws(scenario: Scenario, opening: SystemState, record: DayRecord, closing: SystemState) -> None:

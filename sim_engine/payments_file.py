@@ -16,6 +16,7 @@ import pyarrow.parquet
 
 from sim_engine.bounds import MONEY_MAX, TICK_MAX
 from sim_engine.errors import ABSENT, InputError, Problem, did_you_mean
+from sim_engine.names import GENERATED_ID_PREFIX, LISTED_ID_PREFIX, TRANSACTION
 from sim_engine.vocabulary import NONE, PRIORITIES
 
 _REQUIRED = ("transaction", "sender", "receiver", "amount")
@@ -64,7 +65,6 @@ def read_payments_file(
     opens_at: str | None,
     tick_seconds: int | None,
     reserved_ids: frozenset[str],
-    reserved_prefixes: tuple[str, ...],
 ) -> PaymentsFile:
     """The payments of a CSV (with a header) or Parquet file.
 
@@ -80,19 +80,17 @@ def read_payments_file(
     rows = _Rows(table)
 
     ids = rows.texts("transaction")
-    rows.refuse(
-        "transaction", [not text or text != text.strip() for text in ids], "needs a name without blanks around it"
-    )
+    form, form_in_words = re.compile(TRANSACTION[0]), TRANSACTION[1]
+    rows.refuse("transaction", [not form.fullmatch(text) for text in ids], f"needs a name of {form_in_words}")
     counts = Counter(ids)
     rows.refuse("transaction", [counts[text] > 1 for text in ids], "duplicate transaction; give each its own name")
     rows.refuse(
         "transaction", [text in reserved_ids for text in ids], "duplicate: the scenario lists it already; rename one"
     )
-    reserved = " and ".join(f"'{prefix}'" for prefix in reserved_prefixes)
     rows.refuse(
         "transaction",
-        [text.startswith(reserved_prefixes) for text in ids],
-        f"{reserved} are reserved for derived ids; name it otherwise",
+        [text.startswith((GENERATED_ID_PREFIX, LISTED_ID_PREFIX)) for text in ids],
+        f"'{GENERATED_ID_PREFIX}' and '{LISTED_ID_PREFIX}' are reserved for derived ids; name it otherwise",
     )
     index = {agent: place for place, agent in enumerate(agent_ids)}
     sides = {}
@@ -133,11 +131,11 @@ def _read_table(path: Path) -> tuple[Any, str]:
 
     Arrow reads without threads of its own: where polars is loaded too, they can abort a process that ends soon after.
     """
-    if path.suffix not in _FORMS:
+    if path.suffix.lower() not in _FORMS:
         raise InputError(path, [Problem("arrivals_file", path.name, "must be a .csv or a .parquet file")])
     try:
         content = path.read_bytes()
-        if path.suffix == ".csv":
+        if path.suffix.lower() == ".csv":
             columns = pa.csv.read_csv(
                 pa.BufferReader(content),
                 read_options=pa.csv.ReadOptions(block_size=max(len(content), 1), use_threads=False),
@@ -151,7 +149,7 @@ def _read_table(path: Path) -> tuple[Any, str]:
         remedy = f"cannot be read: {error.strerror or error}; name a readable file, from the scenario's folder"
         raise InputError(path, [Problem("arrivals_file", path.name, remedy)]) from error
     except pa.ArrowException as error:
-        remedy = f"not a valid {path.suffix[1:]} file: {error}; {_FORMS[path.suffix]}"
+        remedy = f"not a valid {path.suffix[1:]} file: {error}; {_FORMS[path.suffix.lower()]}"
         raise InputError(path, [Problem("", ABSENT, remedy)]) from error
     return columns, hashlib.sha256(content).hexdigest()
 
@@ -190,7 +188,12 @@ class _Rows:
         """Values as texts, an empty one for null; all empty if the column is absent."""
         if column not in self._table.column_names:
             return [""] * self._table.num_rows
-        return [value or "" for value in pc.cast(self._table[column], pa.string()).to_pylist()]
+        values = self._table[column]
+        if pa.types.is_timestamp(values.type):
+            values = pc.cast(values, pa.timestamp("us"))  # nanoseconds are written with digits that no text has
+        elif pa.types.is_floating(values.type):
+            values = pc.if_else(pc.is_nan(values), None, values)  # how some tools write "no value" among numbers
+        return [value or "" for value in pc.cast(values, pa.string()).to_pylist()]
 
     def whole_numbers(
         self, column: str, *, at_least: int, at_most: int, hint: str, optional: bool = False

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim_engine.vocabulary import MECHANISMS
+from sim_engine.vocabulary import CYCLE_TYPES, MECHANISMS
 
 Array = np.ndarray
 
@@ -126,11 +126,12 @@ class TickEnds:
 class AgentDays:
     """What each agent's day was like, by agent index, int64.
 
-    Balances in minor units: the smallest and largest after any settlement step, the opening included. Queue sizes: the
-    largest at the end of a tick.
+    Balances and posted collateral in minor units; the smallest and largest balance after any settlement step, the
+    opening included, collateral as of the opening. Queue sizes: the largest at the end of a tick.
     """
 
     opening_balances: Array
+    opening_collateral: Array
     closing_balances: Array
     min_balances: Array
     max_balances: Array
@@ -190,10 +191,10 @@ class LsmCycle:
     mechanism: str
     cycle_type: str
     cycle_length: int
-    agents: tuple[str, ...]
-    transactions: tuple[str, ...]
-    amounts: tuple[int, ...]
-    net_positions: tuple[int, ...]
+    agents: list[str]
+    transactions: list[str]
+    amounts: list[int]
+    net_positions: list[int]
     min_amount: int
     settled_value: int
     total_value: int
@@ -215,10 +216,10 @@ def lsm_cycles_of(record: DayRecord, simulation_id: str, agent_ids: tuple[str, .
             mechanism=MECHANISMS[cycles.mechanisms[seq]],
             cycle_type=cycle_type(int(length)),
             cycle_length=int(length),
-            agents=tuple(agent_ids[agent] for agent in cycles.agents[agents]),
-            transactions=tuple(transactions.ids[row] for row in rows),
-            amounts=tuple(transactions.amounts[rows].tolist()),
-            net_positions=tuple(cycles.net_positions[agents].tolist()),
+            agents=[agent_ids[agent] for agent in cycles.agents[agents]],
+            transactions=[transactions.ids[row] for row in rows],
+            amounts=transactions.amounts[rows].tolist(),
+            net_positions=cycles.net_positions[agents].tolist(),
             min_amount=int(cycles.min_amounts[seq]),
             settled_value=int(cycles.settled_values[seq]),
             total_value=int(cycles.total_values[seq]),
@@ -227,4 +228,4 @@ def lsm_cycles_of(record: DayRecord, simulation_id: str, agent_ids: tuple[str, .
 
 def cycle_type(cycle_length: int) -> str:
     """The word for a cycle among that many agents (SPEC 2)."""
-    return "bilateral" if cycle_length == 2 else "multilateral"
+    return CYCLE_TYPES[cycle_length > 2]

@@ -10,27 +10,18 @@ from typing import Annotated, Any, Literal, TypeGuard
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sim_engine.bounds import DAYS_MAX, MONEY_MAX, TICK_MAX
+from sim_engine import names
+from sim_engine.bounds import DAYS_MAX, MONEY_MAX, SEED_MAX, TICK_MAX
 from sim_engine.errors import ABSENT, InputError, Problem, did_you_mean
 from sim_engine.model_problems import in_file_order, matching, problems_of
 from sim_engine.payments_file import PaymentsFile, read_payments_file
 from sim_engine.yaml_file import read_yaml_mapping
 
-GENERATED_ID_PREFIX = "gen:"
-LISTED_ID_PREFIX = "listed:"
-
 Priority = Literal["urgent", "normal", "low"]
 Money = Annotated[int, Field(ge=0, le=MONEY_MAX)]
-Name = Annotated[str, matching(r"[A-Za-z0-9_]{1,64}", "letters, digits and '_', at most 64")]
-AgentId = Annotated[
-    str,
-    matching(
-        r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}", "letters, digits, '_', '.' and '-', a letter or digit first, at most 64"
-    ),
-]
-TransactionId = Annotated[
-    str, matching(r"[^\s\x00-\x1f\x7f]{1,128}", "at most 128 characters without blanks or control characters")
-]
+Name = Annotated[str, matching(*names.NAME)]
+AgentId = Annotated[str, matching(*names.AGENT)]
+TransactionId = Annotated[str, matching(*names.TRANSACTION)]
 ClockTime = Annotated[
     str, matching(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?", "a time of day such as '07:00' or '07:00:30'")
 ]
@@ -159,7 +150,7 @@ class ScenarioFile(_Model):
     name: Name = Field(description="Name of the scenario; letters, digits, '_'")
     ticks_per_day: int = Field(ge=1, le=1_000_000, description="Ticks in a settlement day")
     num_days: int = Field(1, ge=1, le=DAYS_MAX, description="Settlement days")
-    rng_seed: int = Field(0, ge=0, le=MONEY_MAX, description="Seed of the generated arrivals")
+    rng_seed: int = Field(0, ge=0, le=SEED_MAX, description="Seed of the generated arrivals")
     agents: tuple[Agent, ...] = Field(min_length=2, strict=False, description="The banks, in the order of their index")
     arrivals: tuple[ListedArrival, ...] = Field((), strict=False, description="Payments stated outright")
     arrivals_file: ArrivalsFile | None = Field(None, description="Payments read from a file")
@@ -171,12 +162,12 @@ class ScenarioFile(_Model):
     )
 
 
-_NOT_YET = {
+_NOT_SIMULATED = {
     "costs": "cannot be charged yet; leave the key out",
     "collateral": "cannot change during a run yet; state 'posted_collateral' and 'haircut_bp' per agent",
     "limits": "cannot be simulated yet; leave the key out",
 }
-"""Keys that the plan knows and this engine cannot honour: better refused than ignored."""
+"""Keys of the format that this engine does not simulate: refused rather than ignored."""
 
 
 @dataclass(frozen=True)
@@ -213,24 +204,18 @@ class Scenario:
         """SHA-256 of `config`, hexadecimal."""
         return hashlib.sha256(self.config.encode()).hexdigest()
 
-    def with_stated(self, **changes: object) -> "Scenario":
-        """The same scenario with top-level values replaced, such as ``num_days`` or ``rng_seed``.
+    def with_rules(self, **changes: object) -> "Scenario":
+        """The same scenario with `num_days`, `rng_seed`, `queue2`, `lsm` or `end_of_day` replaced.
 
-        Raises InputError if the values are not allowed.
+        With fewer days, what would arrive later does not arrive.
+        Raises InputError if a value is not allowed.
         """
+        assert changes.keys() <= {"num_days", "rng_seed", "queue2", "lsm", "end_of_day"}, sorted(changes)
         try:
             stated = ScenarioFile.model_validate({**dict(self.stated), **changes})
         except ValidationError as error:
             raise InputError(self.stated.name, problems_of(error, ScenarioFile)) from None
-        changed = replace(self, stated=stated)
-        ticks: list[object] = [arrival.tick for arrival in stated.arrivals]
-        problems = [
-            *_late_arrival_problems(ticks, stated.ticks_per_day, stated.num_days),
-            *_late_file_problems(stated, self.payments_file),
-        ]
-        if problems:
-            raise InputError(self.stated.name, problems)
-        return changed
+        return replace(self, stated=stated)
 
 
 def load_scenario(path: str | Path) -> Scenario:
@@ -252,8 +237,8 @@ def parse_scenario(raw: Mapping[str, Any], *, source: Path) -> Scenario:
     raw = dict(raw)
     if isinstance(raw.get("arrivals_file"), str):
         raw["arrivals_file"] = {"path": raw["arrivals_file"]}
-    problems: list[Problem] = [Problem(key, ABSENT, remedy) for key, remedy in _NOT_YET.items() if key in raw]
-    honoured = {key: value for key, value in raw.items() if key not in _NOT_YET}
+    problems: list[Problem] = [Problem(key, ABSENT, remedy) for key, remedy in _NOT_SIMULATED.items() if key in raw]
+    honoured = {key: value for key, value in raw.items() if key not in _NOT_SIMULATED}
 
     stated: ScenarioFile | None = None
     try:
@@ -273,7 +258,6 @@ def parse_scenario(raw: Mapping[str, Any], *, source: Path) -> Scenario:
             opens_at=stated.arrivals_file.opens_at,
             tick_seconds=stated.arrivals_file.tick_seconds,
             reserved_ids=frozenset(arrival.id for arrival in stated.arrivals if arrival.id is not None),
-            reserved_prefixes=(GENERATED_ID_PREFIX, LISTED_ID_PREFIX),
         )
     problems += _late_file_problems(stated, payments_file)
     problems += _money_problems(stated, payments_file)
@@ -314,7 +298,7 @@ def _listed_arrival_problems(raw: Mapping[str, Any], known: list[str]) -> Iterat
         transaction = arrival.get("id")
         if isinstance(transaction, str):
             ids.append(transaction)
-            for prefix in (GENERATED_ID_PREFIX, LISTED_ID_PREFIX):
+            for prefix in (names.GENERATED_ID_PREFIX, names.LISTED_ID_PREFIX):
                 if transaction.startswith(prefix):
                     yield Problem(
                         f"{key}.id", transaction, f"'{prefix}' is reserved for derived ids; name it otherwise"
@@ -403,8 +387,10 @@ def _money_problems(stated: ScenarioFile, payments_file: PaymentsFile | None) ->
         yield Problem("", ABSENT, remedy)
     for place, agent in enumerate(stated.agents):
         if total + agent.credit_capacity > MONEY_MAX >= total:
-            remedy = f"with all money of the simulation ({total}) it must stay at or below {MONEY_MAX}; lower it"
-            yield Problem(f"agents[{place}] credit capacity", agent.credit_capacity, remedy)
+            remedy = (
+                f"credit capacity and all money of the simulation ({total}) must stay at or below {MONEY_MAX}; lower it"
+            )
+            yield Problem(f"agents[{place}].credit_limit", agent.credit_capacity, remedy)
 
 
 def opening_money(stated: ScenarioFile) -> int:

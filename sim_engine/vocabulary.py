@@ -8,6 +8,12 @@ MECHANISMS = ("immediate", "queue", "bilateral", "ring", "gridlock", "entry_offs
 
 IMMEDIATE, QUEUE, BILATERAL, RING, GRIDLOCK, ENTRY_OFFSET = range(len(MECHANISMS))
 
+LSM_MECHANISMS = tuple(MECHANISMS[BILATERAL:])
+"""Those that net queued transactions; they and no others state a pass and a cycle."""
+
+CYCLE_TYPES = ("bilateral", "multilateral")
+"""Cycles between 2 agents, and among 3 or more."""
+
 WAIT_REASONS = ("liquidity", "behind_another", "entry_rule")
 """Why a transaction joined Queue 2: its sender was short of liquidity; discipline `fifo` put it behind another of its
 sender; or `entry: queue` lets nothing settle alone."""

@@ -1,5 +1,6 @@
 """Reading a YAML file strictly: one mapping at the top, no key twice, every failure an InputError."""
 
+import re
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,21 @@ class _StrictLoader(yaml.SafeLoader):
                 )
             seen.add(key)
         return super().construct_mapping(node, deep=deep)
+
+
+_PLAIN_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9_]*)")
+
+
+def _plain_integer(loader: _StrictLoader, node: yaml.ScalarNode) -> int:
+    """A whole number written in plain digits; YAML would also read 010 as 8 and 12:30 as 750."""
+    number = loader.construct_yaml_int(node)
+    if not _PLAIN_INTEGER.fullmatch(node.value):
+        said = f"YAML reads {node.value} as the number {number}: write it in plain digits, or put it in quotes"
+        raise yaml.constructor.ConstructorError(None, None, said, node.start_mark)
+    return number
+
+
+_StrictLoader.add_constructor("tag:yaml.org,2002:int", _plain_integer)
 
 
 def read_yaml_mapping(path: Path) -> dict[str, Any]:

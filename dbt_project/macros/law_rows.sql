@@ -28,3 +28,14 @@ inner join {{ ref('stg_raw__arrivals') }} as arrivals
     on settlements.simulation_id = arrivals.simulation_id
     and settlements.transaction = arrivals.transaction
 {%- endmacro %}
+
+{#- One row per day and transaction that settled on it or was queued at the end of it. -#}
+{% macro transaction_fates() -%}
+select simulation_id, day, transaction, 'settled' as fate
+from {{ ref('stg_raw__settlements') }}
+
+union all
+
+select simulation_id, day, transaction, outcome as fate
+from {{ ref('stg_raw__queue_snapshots') }}
+{%- endmacro %}

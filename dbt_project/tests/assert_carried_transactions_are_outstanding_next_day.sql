@@ -2,13 +2,7 @@
 
 with fates as (
 
-    select simulation_id, day, transaction, 'settled' as fate
-    from {{ ref('stg_raw__settlements') }}
-
-    union all
-
-    select simulation_id, day, transaction, outcome as fate
-    from {{ ref('stg_raw__queue_snapshots') }}
+    {{ transaction_fates() }}
 
 ),
 

@@ -18,9 +18,15 @@ from pipelines.contracts.columns import (
     word_column,
     words_column,
 )
-from sim_engine.vocabulary import HIT_LIMITS, MECHANISMS, OUTCOMES, PRIORITIES, WAIT_REASONS
-
-_LSM_MECHANISMS = ("bilateral", "ring", "gridlock")
+from sim_engine.vocabulary import (
+    CYCLE_TYPES,
+    HIT_LIMITS,
+    LSM_MECHANISMS,
+    MECHANISMS,
+    OUTCOMES,
+    PRIORITIES,
+    WAIT_REASONS,
+)
 
 
 class Simulations(RawTable):
@@ -117,7 +123,7 @@ class Settlements(RawTable):
 
     @pa.dataframe_check(name="lsm_pass and cycle_seq are stated exactly when the LSM settled it")
     def attribution_is_whole(cls, data: pa.PolarsData) -> pl.LazyFrame:  # noqa: D102
-        by_lsm = ~pl.col("mechanism").is_in(["immediate", "queue"])
+        by_lsm = pl.col("mechanism").is_in(LSM_MECHANISMS)
         return data.lazyframe.select(
             (pl.col("lsm_pass").is_not_null() == by_lsm) & (pl.col("cycle_seq").is_not_null() == by_lsm)
         )
@@ -137,8 +143,8 @@ class LsmCycles(RawTable):
     cycle_seq: pl.Int64 = seq_column("Place of the cycle within its day, from 0")
     tick: pl.Int64 = tick_column("Tick at which it settled")
     lsm_pass: pl.Int64 = seq_column("Pass of the LSM run that found it, from 1", ge=1)
-    mechanism: str = word_column("Mechanism that found it", isin=_LSM_MECHANISMS)
-    cycle_type: str = word_column("bilateral: 2 agents; multilateral: 3 or more", isin=("bilateral", "multilateral"))
+    mechanism: str = word_column("Mechanism that found it", isin=LSM_MECHANISMS)
+    cycle_type: str = word_column("bilateral: 2 agents; multilateral: 3 or more", isin=CYCLE_TYPES)
     cycle_length: pl.Int64 = count_column("Number of agents", ge=2)
     agents: pl.List = words_column(
         "Its agents, each once: by index, but for rings in payment direction from the lowest index"

@@ -20,10 +20,6 @@ class Ledger:
         self.balance_max = list(balances)
         assert min(self.available) >= 0, "available liquidity is never negative"
 
-    def balance(self, agent: int) -> int:
-        """Money on the agent's account."""
-        return self.available[agent] - self._credit_capacities[agent]
-
     def balances(self) -> list[int]:
         """Money on every account."""
         return [available - credit for available, credit in zip(self.available, self._credit_capacities, strict=True)]

@@ -9,6 +9,7 @@ from sim_engine.settlement.item import Item
 from sim_engine.settlement.ledger import Ledger
 from sim_engine.settlement.lsm.run import LsmRun
 from sim_engine.settlement.queue2 import Queue2
+from sim_engine.state import SystemState
 from sim_engine.vocabulary import BILATERAL, CANCELLED, CARRIED, GRIDLOCK, NONE, RING
 
 
@@ -135,10 +136,11 @@ class Recorder:
         """The ends of all ticks so far."""
         return TickEnds(*_columns(self._tick_ends, 5))
 
-    def agent_days(self, ledger: Ledger, opening_balances: Sequence[int]) -> AgentDays:
+    def agent_days(self, ledger: Ledger, opening: SystemState) -> AgentDays:
         """Each agent's day so far."""
         return AgentDays(
-            opening_balances=np.array(opening_balances, np.int64),
+            opening_balances=np.array(opening.balances, np.int64),
+            opening_collateral=np.array(opening.posted_collateral, np.int64),
             closing_balances=np.array(ledger.balances(), np.int64),
             min_balances=np.array(ledger.balance_min, np.int64),
             max_balances=np.array(ledger.balance_max, np.int64),

@@ -135,7 +135,7 @@ class System:
             lsm_cycles=self.recorder.lsm_cycles(),
             lsm_runs=self.recorder.lsm_runs(),
             tick_ends=self.recorder.tick_ends(),
-            agent_days=self.recorder.agent_days(self.ledger, self._opening.balances),
+            agent_days=self.recorder.agent_days(self.ledger, self._opening),
             queued_at_end=self.recorder.queued_at_end(self.queue1, queue2, cancels),
         )
         closing = SystemState(

@@ -14,6 +14,5 @@ def run_tick(system: System, tick: int) -> None:
     retry_queue(system, tick)
     if lsm_is_due(system, tick):
         save_liquidity(system, tick)  # bilateral, ring, gridlock, until nothing settles
-    # Costs are booked here, from what the tick leaves standing. A scenario can state no cost rates yet (it is refused
-    # on loading), so there is nothing to book.
+    # Costs would be booked here; a scenario that states rates is refused on loading.
     system.recorder.tick_end(system.queue1, system.queue2, system.ledger)

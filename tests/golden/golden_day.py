@@ -9,6 +9,8 @@ import hashlib
 import json
 from pathlib import Path
 
+import polars as pl
+
 from sim_engine import load_scenario
 from tests.helpers.tables import frames_of, run_all_days
 
@@ -19,12 +21,16 @@ _DESCRIBES_THE_CODE = {"simulations": ("scenario_hash", "engine_version", "confi
 """Columns that may change while nothing that is simulated does."""
 
 
+def golden_frames() -> dict[str, pl.DataFrame]:
+    """The raw tables of all days of the scenario."""
+    scenario = load_scenario(FOLDER / "golden_day.yaml")
+    return frames_of(scenario, [record for record, _ in run_all_days(scenario)])
+
+
 def digests() -> dict[str, dict[str, object]]:
     """By table, the number of rows and the SHA-256 of the rows as canonical JSON, in order."""
-    scenario = load_scenario(FOLDER / "golden_day.yaml")
-    frames = frames_of(scenario, [record for record, _ in run_all_days(scenario)])
     told: dict[str, dict[str, object]] = {}
-    for table, frame in frames.items():
+    for table, frame in golden_frames().items():
         rows = frame.drop(_DESCRIBES_THE_CODE.get(table, ())).rows(named=True)
         text = json.dumps(rows, sort_keys=True, separators=(",", ":"))
         told[table] = {"rows": len(rows), "sha256": hashlib.sha256(text.encode()).hexdigest()}

@@ -68,3 +68,9 @@ def test_a_remembered_file_that_now_asks_for_another_run_is_refused(folder: Path
     elsewhere.write_text(SCENARIO.format(name="renamed"))
     with pytest.raises(InputError, match="the file is now of run 'renamed'"):
         catalogue.find("from_elsewhere")
+
+
+def test_two_files_of_one_name_are_refused_and_both_named(folder: Path, tmp_path: Path) -> None:
+    (folder / "second.yaml").write_text(SCENARIO.format(name="quiet_day"))
+    with pytest.raises(InputError, match=r"first\.yaml and .*second\.yaml both have this name; rename one"):
+        Catalogue(tmp_path / "data", (folder,)).find("quiet_day")

@@ -252,7 +252,7 @@ VOCABULARIES = {
     ("arrivals", "priority"): PRIORITIES,
     ("settlements", "mechanism"): MECHANISMS,
     ("settlements", "wait_reason"): WAIT_REASONS,
-    ("lsm_cycles", "mechanism"): ("bilateral", "ring", "gridlock"),
+    ("lsm_cycles", "mechanism"): ("bilateral", "ring", "gridlock", "entry_offset"),
     ("lsm_cycles", "cycle_type"): ("bilateral", "multilateral"),
     ("lsm_runs", "hit_limit"): HIT_LIMITS,
     ("queue_snapshots", "outcome"): OUTCOMES,

@@ -301,6 +301,7 @@ CRASH_POINTS = [
 def test_a_crash_leaves_the_old_file_or_the_new_and_nothing_beside_it(
     place: Any, name: str, when: str, store: RawStore, ring: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    export_run(stored(store, seed=7), store, ring, replace=False)
     run = stored(store, days=2)
     step = getattr(place, name)
 
@@ -315,8 +316,16 @@ def test_a_crash_leaves_the_old_file_or_the_new_and_nothing_beside_it(
             export_run(run, store, ring, replace=True)
     assert os.listdir(ring.parent) == [ring.name]
     is_new = (name, when) == ("replace", "after")
-    assert query(ring, "select count(*) from simulations") == [(2 if is_new else 1,)]
-    assert query(ring, "select count(*) from lsm_cycles") == [(1,)]
+    assert query(ring, "select count(*) from simulations") == [(3 if is_new else 2,)]
+    assert query(ring, "select count(*) from lsm_cycles") == [(2,)]
+
+
+def test_what_holds_nothing_else_is_written_afresh_and_stays_small(store: RawStore, ring: Path) -> None:
+    run, size = stored(store), ring.stat().st_size
+    for _ in range(3):
+        export_run(run, store, ring, replace=True)
+    assert query(ring, "select id from lsm_cycles") == [(1,)]
+    assert ring.stat().st_size <= size
 
 
 @pytest.mark.parametrize("name", ["_create_tables", "_insert"])

@@ -36,7 +36,7 @@ def test_the_pipeline_prints_what_the_lsm_did_and_where_the_warehouse_is(launche
     first = lines.index("ring")
     assert [line for line in lines[first : first + 7] if "─" not in line] == shown
     assert f"Warehouse: {warehouse_file(data_root)}" in lines
-    committed = "three_bank_ring: day 1 of 1 committed, 3 payments arrived, 3 settled, 1 LSM cycles"
+    committed = "three_bank_ring: day 0 committed (1 of 1), 3 payments arrived, 3 settled, 1 LSM cycles"
     assert committed in lines
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.runs import Run, load_run
-from sim_engine import InputError
+from sim_engine import InputError, Simulation
 
 SCENARIO = """
 name: base_day
@@ -172,12 +172,18 @@ def test_a_problem_of_the_scenario_is_reported_once_however_many_arms_meet_it(fo
     )
 
 
-def test_days_that_end_before_a_listed_payment_are_refused(folder: Path) -> None:
+def test_days_that_end_before_a_listed_payment_leave_it_out(folder: Path) -> None:
     (folder / "base_day.yaml").write_text(SCENARIO.replace("tick: 4", "tick: 14"))
-    assert refusal(folder, "", days=1) == (
-        "run.yaml: 1 problem\n"
-        "  base_day.yaml: arrivals[0].tick: found 14; outside the run, whose ticks are 0..9; move it or raise num_days"
-    )
+    run = load_run(folder / "base_day.yaml", days=1)
+    assert run.days == 1
+    simulation = Simulation(run.members[0].scenario)
+    assert [record.transactions.ids for record in simulation.run()] == [()]
+
+
+def test_a_listed_payment_after_the_scenarios_own_days_is_refused_whatever_days_are_asked_for(folder: Path) -> None:
+    (folder / "base_day.yaml").write_text(SCENARIO.replace("tick: 4", "tick: 34"))
+    with pytest.raises(InputError, match=r"arrivals\[0\]\.tick: found 34; outside the run, whose ticks are 0\.\.29"):
+        load_run(folder / "base_day.yaml", days=1)
 
 
 def test_a_scenario_that_is_not_there_is_named_by_its_key(folder: Path) -> None:

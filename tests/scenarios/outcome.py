@@ -64,7 +64,14 @@ def day_outcome_of(simulation: Simulation, day: int) -> DayOutcome:
     return DayOutcome(
         settled=tuple(settlement for _, settlement in sorted(steps, key=lambda step: (step[0], step[1].transaction))),
         cycles=tuple(
-            Cycle(cycle.mechanism, cycle.tick, cycle.agents, cycle.transactions, cycle.total_value, cycle.settled_value)
+            Cycle(
+                cycle.mechanism,
+                cycle.tick,
+                tuple(cycle.agents),
+                tuple(cycle.transactions),
+                cycle.total_value,
+                cycle.settled_value,
+            )
             for cycle in simulation.get_lsm_cycles_for_day(day)
         ),
         queued=tuple(ids[row] for row in queued.transactions),

@@ -315,7 +315,7 @@ def test_money_beyond_the_limit_is_refused_across_days():
 
 
 def test_credit_beyond_the_limit_is_refused_on_loading():
-    with pytest.raises(InputError, match=r"agents\[0\] credit capacity"):
+    with pytest.raises(InputError, match=r"agents\[0\].credit_limit"):
         scenario_of(f"bank A 1 credit {MONEY_MAX}  bank B 0")
 
 
@@ -330,7 +330,9 @@ def test_a_drawn_amount_beyond_the_limit_is_refused_not_cut():
     flow = {"payments_per_day": 1.0, "amount": {"median": 2**63 - 1, "sigma": 0.0}, "counterparties": {"B": 1}}
     raw = {"default": {"payments_per_day": 0.0, "amount": {"median": 1}}, "flows": {"A": flow}}
     scenario = generating("AB", **raw)
-    with pytest.raises(InputError, match=r"generate \(A\): found .*; an amount drawn for day . must stay at or below"):
+    with pytest.raises(
+        InputError, match=r"generate\.agents\.A\.amount: found .*; an amount drawn for day . must stay at or below"
+    ):
         Simulation(scenario).run()
 
 

@@ -142,7 +142,7 @@ def test_a_simulation_runs_day_by_day_or_at_once_alike():
     assert len(at_once.records) == len(by_day.records) == 2
     assert at_once.state == by_day.state
     assert at_once.get_lsm_cycles_for_day(1) == by_day.get_lsm_cycles_for_day(1)
-    assert [cycle.transactions for cycle in at_once.get_lsm_cycles_for_day(1)] == [("T1", "T2")]
+    assert [cycle.transactions for cycle in at_once.get_lsm_cycles_for_day(1)] == [["T1", "T2"]]
     assert at_once.balances == {"A": 0, "B": 0}
 
 

@@ -19,7 +19,7 @@ _UNBOUNDED = {"max_passes": 1_000, "max_cycles_per_tick": 100_000}
 
 def unbounded(scenario: Scenario) -> Scenario:
     """The scenario with bounds that no run meets."""
-    return scenario.with_stated(lsm=scenario.stated.lsm.model_copy(update=_UNBOUNDED))
+    return scenario.with_rules(lsm=scenario.stated.lsm.model_copy(update=_UNBOUNDED))
 
 
 def left_undone(system: System) -> dict[str, list]:

@@ -30,9 +30,9 @@ def test_two_banks_net_what_they_owe_each_other(settle):
     assert story.balances == {"A": 100, "B": 0}
     (cycle,) = story.cycle_records
     assert (cycle.cycle_seq, cycle.tick, cycle.lsm_pass) == (0, 0, 1)
-    assert (cycle.cycle_type, cycle.cycle_length, cycle.agents) == ("bilateral", 2, ("A", "B"))
-    assert (cycle.transactions, cycle.amounts) == (("T1", "T2"), (500, 600))
-    assert (cycle.net_positions, cycle.min_amount) == ((100, -100), 500)
+    assert (cycle.cycle_type, cycle.cycle_length, cycle.agents) == ("bilateral", 2, ["A", "B"])
+    assert (cycle.transactions, cycle.amounts) == (["T1", "T2"], [500, 600])
+    assert (cycle.net_positions, cycle.min_amount) == ([100, -100], 500)
     assert (cycle.settled_value, cycle.total_value) == (100, 1100)
 
 
@@ -131,14 +131,14 @@ def test_a_ring_settles_once_its_poor_bank_is_paid(settle):
     """)
     assert story.settled == ["D>B 300 immediate", "A>B 500 ring", "B>C 800 ring", "C>A 700 ring"]
     assert story.ticks_settled == [3, 3, 3, 3]
-    assert story.cycle_records[0].net_positions == (200, -300, 100)
+    assert story.cycle_records[0].net_positions == [200, -300, 100]
 
 
 def test_a_ring_is_written_in_payment_direction_from_the_lowest_bank(settle):
     story = settle("bank A 0  bank B 0  bank C 1  pay C>B 5  pay A>C 5  pay B>A 5", lsm="ring", entry="queue")
     (cycle,) = story.cycle_records
-    assert cycle.agents == ("A", "C", "B")
-    assert cycle.transactions == ("T2", "T1", "T3")
+    assert cycle.agents == ["A", "C", "B"]
+    assert cycle.transactions == ["T2", "T1", "T3"]
     assert story.settled_ids == ["T2", "T1", "T3"]
 
 
@@ -172,7 +172,7 @@ def test_ten_banks_are_a_ring(settle):
     banks = "ABCDEFGHIJ"
     lines = [f"bank {bank} 0  pay {bank}>{following} 7" for bank, following in zip(banks, "BCDEFGHIJA", strict=True)]
     story = settle(" ".join(lines), lsm="ring", max_cycle_length=10)
-    assert [cycle.agents for cycle in story.cycle_records] == [tuple(banks)]
+    assert [cycle.agents for cycle in story.cycle_records] == [list(banks)]
 
 
 def test_the_shorter_ring_goes_first(settle):
@@ -272,7 +272,7 @@ def test_a_bank_searches_again_after_its_ring_settled(settle):
     story = settle("bank A 0  bank B 0  bank C 0 " + "pay A>B 5  pay B>C 5  pay C>A 5 " * 2, lsm="ring")
     assert story.cycles == ["ring: A>B 5, B>C 5, C>A 5"] * 2
     assert [cycle.lsm_pass for cycle in story.cycle_records] == [1, 1]
-    assert [cycle.transactions for cycle in story.cycle_records] == [("T1", "T2", "T3"), ("T4", "T5", "T6")]
+    assert [cycle.transactions for cycle in story.cycle_records] == [["T1", "T2", "T3"], ["T4", "T5", "T6"]]
 
 
 def test_a_ring_through_the_middle_of_anothers_search_is_found_by_its_own_start(settle):
@@ -301,7 +301,7 @@ def test_gridlock_settles_what_no_pair_and_no_ring_can(settle):
         """
     )
     assert story.cycles == ["gridlock: A>B 6, A>C 6, B>A 3, B>C 3, C>A 9"]
-    assert [cycle.agents for cycle in story.cycle_records] == [("A", "B", "C")]
+    assert [cycle.agents for cycle in story.cycle_records] == [["A", "B", "C"]]
 
 
 def test_gridlock_settles_as_one_step_and_is_recorded_by_component(settle):
@@ -314,7 +314,7 @@ def test_gridlock_settles_as_one_step_and_is_recorded_by_component(settle):
     )
     assert story.cycles == ["gridlock: A>C 4, C>A 4", "gridlock: D>B 3, B>D 3"]
     assert story.steps == [0, 0, 0, 0]
-    assert [cycle.agents for cycle in story.cycle_records] == [("A", "C"), ("B", "D")]
+    assert [cycle.agents for cycle in story.cycle_records] == [["A", "C"], ["B", "D"]]
     assert [cycle.cycle_type for cycle in story.cycle_records] == ["bilateral", "bilateral"]
     assert story.runs[0]["gridlock_cycles"] == 2
 

@@ -101,8 +101,8 @@ MALFORMED: dict[str, tuple[str, str]] = {
         "name: bad\nticks_per_day: 20\nagents:\n"
         "  - {id: BANK_A, opening_balance: 1}\n"
         "  - {id: BANK_B, opening_balance: 0, credit_limit: 9223372036854775807}\n",
-        "  agents[1] credit capacity: found 9223372036854775807; with all money of the simulation (1) it must stay at "
-        "or below 9223372036854775807; lower it",
+        "  agents[1].credit_limit: found 9223372036854775807; credit capacity and all money of the simulation (1) must "
+        "stay at or below 9223372036854775807; lower it",
     ),
     "a negative balance": (
         HEAD.replace("BANK_B, opening_balance: 0", "BANK_B, opening_balance: -1"),
@@ -260,3 +260,14 @@ def test_a_sound_scenario_is_not_refused(tmp_path: Path) -> None:
     file = tmp_path / "good.yaml"
     file.write_text(arrival())
     assert load_scenario(file).stated.arrivals[0].amount == 50
+
+
+@pytest.mark.parametrize(("written", "number"), [("010", 8), ("0x10", 16), ("12:30", 750), ("0b11", 3)])
+def test_a_number_that_yaml_would_read_as_another_is_refused(written: str, number: int, tmp_path: Path) -> None:
+    file = tmp_path / "odd.yaml"
+    file.write_text(f"name: odd\nticks_per_day: {written}\n")
+    with pytest.raises(InputError) as refused:
+        load_scenario(file)
+    said = f"YAML reads {written} as the number {number}: write it in plain digits, or put it in quotes"
+    assert said in str(refused.value)
+    assert "line 2, column 16" in str(refused.value)

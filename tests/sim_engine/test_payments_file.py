@@ -4,12 +4,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
 from sim_engine import InputError, Scenario, load_scenario
 from sim_engine.arrivals import payments_of_day
+from sim_engine.payments_file import read_payments_file
 from sim_engine.vocabulary import PRIORITIES
 
 SCENARIO = """
@@ -159,7 +161,8 @@ def test_every_bad_row_is_named_with_its_column_value_and_remedy(tmp_path: Path)
     )
     assert said == (
         "payments.csv: 17 problems\n"
-        "  row 7, transaction: found ''; needs a name without blanks around it\n"
+        "  row 7, transaction: found ''; needs a name of at most 128 characters, none of them a blank or a "
+        "control character\n"
         "  row 3, transaction: found 'P3'; duplicate transaction; give each its own name\n"
         "  row 4, transaction: found 'P3'; duplicate transaction; give each its own name\n"
         "  row 5, transaction: found 'L1'; duplicate: the scenario lists it already; rename one\n"
@@ -294,3 +297,16 @@ def test_parquet_columns_of_the_wrong_type_are_refused(
     with pytest.raises(InputError) as caught:
         parquet(tmp_path, **({"tick": [1, 2]} | {column: values}))
     assert str(caught.value) == f"{tmp_path / 'payments.parquet'}: 1 problem\n  column {column}: {said}"
+
+
+def test_parquet_times_in_nanoseconds_and_numbers_with_gaps_are_read(tmp_path: Path) -> None:
+    stamps = pa.array([np.datetime64("2026-01-05T07:00:30", "ns"), np.datetime64("2026-01-05T07:02:00", "ns")])
+    shared = {"transaction": ["P1", "P2"], "sender": ["A", "B"], "receiver": ["B", "A"], "amount": [5, 6]}
+    pa.parquet.write_table(pa.table(shared | {"timestamp": stamps}), tmp_path / "stamps.parquet")
+    gaps = pa.array([float("nan"), 3.0])
+    pa.parquet.write_table(pa.table(shared | {"tick": [1, 2], "deadline": gaps}), tmp_path / "gaps.parquet")
+    rules = {"agent_ids": ("A", "B"), "ticks_per_day": 10, "reserved_ids": frozenset()}
+    by_time = read_payments_file(tmp_path / "stamps.parquet", opens_at="07:00", tick_seconds=60, **rules)
+    assert by_time.ticks.tolist() == [0, 2]
+    by_tick = read_payments_file(tmp_path / "gaps.parquet", opens_at=None, tick_seconds=None, **rules)
+    assert by_tick.deadlines.tolist() == [-1, 3]
