@@ -1,6 +1,7 @@
 """What the command line shows a person: a progress bar, tables of figures, failing rows."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,14 @@ from pipelines.runs import Run
 _FAILING_ROWS_SHOWN_MAX = 10
 
 
+class _Lines(Console):
+    """Standard output for lines as they come; a run goes on when whoever reads them has left."""
+
+    def on_broken_pipe(self) -> None:
+        """Prints into nothing from now on, where rich would end the process in the middle of its work."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 class RunProgress:
     """A bar on standard error while a run goes on, if that is a terminal, and lines on standard output beside it."""
 
@@ -39,7 +48,7 @@ class RunProgress:
     def line(self, text: str) -> None:
         """Shows a line without breaking the bar: on a terminal that both share, the bar's console must place it."""
         if self._bar.disable or not sys.stdout.isatty():
-            Console(soft_wrap=True, highlight=False, markup=False).print(text)
+            _Lines(soft_wrap=True, highlight=False, markup=False).print(text)
         else:
             self._bar.console.print(text, highlight=False, markup=False)
 

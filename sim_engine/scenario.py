@@ -132,7 +132,9 @@ class Lsm(_Model):
     bilateral: bool = Field(True, description="Net the queued transactions of pairs")
     ring: bool = Field(True, description="Net rings of three or more agents, one transaction a leg")
     gridlock: bool = Field(True, description="Net everything queued at once where the two others find nothing")
-    max_cycle_length: int = Field(4, ge=3, le=10, description="Longest ring, agents")
+    max_cycle_length: int = Field(
+        4, ge=3, le=10, description="Longest ring, agents; above 6 the search takes long in dense queues"
+    )
     every_ticks: int = Field(1, ge=1, le=TICK_MAX, description="Ticks from one run to the next")
     max_passes: int = Field(10, ge=1, le=TICK_MAX, description="Passes in one run")
     max_cycles_per_tick: int = Field(1000, ge=1, le=TICK_MAX, description="Cycles in one run, all mechanisms")

@@ -336,3 +336,20 @@ def test_pipeline_refuses_bad_input_with_2(data: Path, monkeypatch: pytest.Monke
     result = payment_sim("pipeline", "bad.yaml")
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == "bad.yaml: 1 problem\n  name: found 5; must be a text\n"
+
+
+def test_a_run_goes_on_when_nobody_reads_its_lines_any_more(data: Path, tmp_path: Path) -> None:
+    file = tmp_path / "many_days.yaml"
+    file.write_text("""
+name: many_days
+ticks_per_day: 1
+num_days: 30
+agents: [{id: A, opening_balance: 0}, {id: B, opening_balance: 0}]
+""")
+    command = [sys.executable, "-c", "from pipelines.cli import main; main()", "run", "--config", str(file)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=PROJECT_ROOT)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"Persisted 0 LSM cycles for day 0\n"
+    process.stdout.close()
+    assert process.wait(120) == 0
+    assert RawStore(data).days_stored("many_days") == list(range(30))

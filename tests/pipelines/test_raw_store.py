@@ -432,3 +432,16 @@ def test_a_part_cut_in_the_middle_is_never_read(store, monkeypatch):
     with pytest.raises(Crash):
         write(store, NEW)
     assert is_same(stored(store), OLD)
+
+
+def test_a_state_of_another_shape_is_refused_with_what_to_do(tmp_path):
+    store = RawStore(tmp_path)
+    file = store.state_file("any_run", 0)
+    file.parent.mkdir(parents=True)
+    file.write_text(
+        '{"simulation_id":"any_run.base.s0","state":{"queued":[],"balances":[],"posted_collateral":[],"odd":1}}\n'
+    )
+    with pytest.raises(
+        InputError, match=r"not a stored system state.*another version wrote it, so run any_run again from day 0"
+    ):
+        store.read_closing("any_run", 0)
