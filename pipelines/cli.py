@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 FAILED, BAD_INPUT = 1, 2
 """Exit codes: the work failed; the input was refused and nothing was done."""
 
+_DAYS = click.IntRange(1, 365)
+_SEED = click.IntRange(0, 2**63 - 1)
+"""The engine's bounds, said again: importing them would import the engine, and `--help` should not wait for it."""
+
 _FILE = click.Path(path_type=Path, readable=False)  # our own messages say more
 _DATA_HELP = "Folder of raw tables and states; default: PAYMENT_SIM_DATA in the environment, else ./data."
 
@@ -46,8 +50,8 @@ def main() -> None:
 
 @main.command()
 @click.option("--config", required=True, type=_FILE, metavar="FILE", help="Scenario or run file (YAML).")
-@click.option("--days", type=click.IntRange(1, 365), help="Settlement days, in place of what the file says.")
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="The one seed, in place of what the file says.")
+@click.option("--days", type=_DAYS, help="Settlement days, in place of what the file says.")
+@click.option("--seed", type=_SEED, help="The one seed, in place of what the file says.")
 @click.option("--data", type=_FILE, metavar="DIR", help=_DATA_HELP)
 @click.option("--persist", is_flag=True, help="Also write the tables to one DuckDB file; needs --db-path.")
 @click.option("--db-path", type=_FILE, metavar="FILE.duckdb", help="That file: a new one, or one to add to.")
@@ -109,8 +113,9 @@ def pipeline(file: Path, data: Path | None) -> None:
         data_root = _usable_data_root(data)
         from pipelines.launch import materialise_everything
 
-        code = materialise_everything(file, data_root)
-    sys.exit(code)
+        succeeded = materialise_everything(file, data_root)
+    if not succeeded:
+        sys.exit(FAILED)
 
 
 @main.command()

@@ -21,8 +21,6 @@ from pipelines.resources import Data
 from pipelines.runs import Run, load_run
 from pipelines.terminal import print_cycle_statistics, run_title, shown_path
 
-EXIT_DONE, EXIT_FAILED = 0, 1
-
 _STATISTICS = """
     select
         mechanism, cycle_type,
@@ -33,15 +31,14 @@ _STATISTICS = """
         sum(liquidity_saved)::bigint as liquidity_saved,
         sum(liquidity_saved) / sum(gross_value) as netting_ratio
     from fct_cycle_type_days
-    inner join dim_simulations using (simulation_id)
-    where dim_simulations.run_id = $run_id
+    where run_id = $run_id
     group by mechanism, cycle_type
     order by mechanism, cycle_type
 """
 
 
-def materialise_everything(path: Path, data_root: Path) -> int:
-    """Simulates a run or scenario file, builds the marts and prints what the LSM did; returns the exit code.
+def materialise_everything(path: Path, data_root: Path) -> bool:
+    """Simulates a run or scenario file, builds the marts and prints what the LSM did. Returns whether all succeeded.
 
     Everything is launched through Dagster and recorded below the data folder, so that its UI shows it.
     Raises InputError if the file is wrong; nothing is written then.
@@ -59,22 +56,21 @@ def materialise_everything(path: Path, data_root: Path) -> int:
         succeeded = _execute(run, data_root, _Milestones(console), logging.StreamHandler(log))
     if not succeeded:
         console.print(f"[bold red]The run failed.[/] Everything that was said: {shown_path(log_file)}")
-        return EXIT_FAILED
+        return False
 
     print_cycle_statistics(run, cycle_statistics(run, warehouse_file(data_root)))
     console.print(f"Warehouse: {shown_path(warehouse_file(data_root))}")
     console.print(f"Done in {time.monotonic() - started:.0f} s. To look around: make ui")
-    return EXIT_DONE
+    return True
 
 
-def prepare_dagster_home(data_root: Path) -> Path:
+def prepare_dagster_home(data_root: Path) -> None:
     """Makes the Dagster instance below the data folder and tells this process to use it."""
     home = dagster_home(data_root)
     home.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(PROJECT_ROOT / "pipelines" / "dagster.yaml", home / "dagster.yaml")
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ[DATA_VARIABLE] = str(data_root)
-    return home
 
 
 def _execute(run: Run, data_root: Path, terminal: logging.Handler, log: logging.Handler) -> bool:

@@ -188,11 +188,6 @@ class Scenario:
         """Ids of the agents in index order."""
         return tuple(agent.id for agent in self.stated.agents)
 
-    @property
-    def ticks_total(self) -> int:
-        """Ticks in the whole simulation."""
-        return self.stated.ticks_per_day * self.stated.num_days
-
     @cached_property
     def config(self) -> str:
         """Everything that decides the outcome, as canonical JSON text; a payments file stands in it by its digest."""
@@ -400,9 +395,9 @@ def opening_money(stated: ScenarioFile) -> int:
     return sum(agent.opening_balance for agent in stated.agents)
 
 
-def _repeated(names: list[str], where: str, key: str, noun: str) -> Iterator[Problem]:
+def _repeated(borne: list[str], where: str, key: str, noun: str) -> Iterator[Problem]:
     first_place: dict[str, int] = {}
-    for place, name in enumerate(names):
+    for place, name in enumerate(borne):
         if not name:
             continue
         if name in first_place:

@@ -43,7 +43,6 @@ class System:
         payments = payments_of_day(scenario, opening.day, opening.money_total)
         carried = sorted(opening.queued, key=lambda transaction: transaction.arrival_seq)
 
-        self.scenario = scenario
         self.rules = scenario.stated
         self.day = opening.day
         self.ticks_per_day = scenario.stated.ticks_per_day

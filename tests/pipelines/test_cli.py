@@ -14,11 +14,12 @@ import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 
-from pipelines import run_days
+from pipelines import cli, run_days
 from pipelines.cli import main
 from pipelines.places import DATA_VARIABLE, PROJECT_ROOT
 from pipelines.raw_store import RawStore
 from sim_engine import InputError, Problem, __version__
+from sim_engine.bounds import DAYS_MAX, SEED_MAX
 
 RING = PROJECT_ROOT / "scenarios" / "three_bank_ring.yaml"
 
@@ -317,19 +318,19 @@ def test_the_version_is_the_engines() -> None:
     assert payment_sim("--version").stdout == f"payment-sim {__version__}\n"
 
 
-@pytest.mark.parametrize("code", [0, 1])
-def test_pipeline_materialises_everything_and_passes_its_exit_code_on(
-    code: int, data: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("succeeded", "code"), [(True, 0), (False, 1)])
+def test_pipeline_materialises_everything_and_its_exit_code_says_whether_it_did(
+    succeeded: bool, code: int, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
-    launch = SimpleNamespace(materialise_everything=lambda *arguments: asked.append(arguments) or code)
+    launch = SimpleNamespace(materialise_everything=lambda *arguments: asked.append(arguments) or succeeded)
     monkeypatch.setitem(sys.modules, "pipelines.launch", launch)
     assert payment_sim("pipeline", RING).exit_code == code
     assert asked == [(RING, data)]
 
 
 def test_pipeline_refuses_bad_input_with_2(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: Path, _: Path) -> int:
+    def refuse(path: Path, _: Path) -> bool:
         raise InputError(path, [Problem("name", 5, "must be a text")])
 
     monkeypatch.setitem(sys.modules, "pipelines.launch", SimpleNamespace(materialise_everything=refuse))
@@ -353,3 +354,7 @@ agents: [{id: A, opening_balance: 0}, {id: B, opening_balance: 0}]
     process.stdout.close()
     assert process.wait(120) == 0
     assert RawStore(data).days_stored("many_days") == list(range(30))
+
+
+def test_options_have_the_bounds_of_the_engine() -> None:
+    assert (cli._DAYS.max, cli._SEED.max) == (DAYS_MAX, SEED_MAX)

@@ -29,7 +29,7 @@ def tables_of(lines: str, **options) -> dict[str, Rows]:
 
 def state_of(system: System, tick: int, simulation: str) -> RebuiltState:
     """What the engine itself holds at the end of a tick, in the form of a rebuilt state."""
-    names, stated = system.scenario.agent_ids, system.rules.agents
+    names, stated = [agent.id for agent in system.rules.agents], system.rules.agents
     transactions = system.transactions
 
     def waiting(item: Item) -> RebuiltTransaction:
@@ -71,7 +71,7 @@ def check_every_tick_is_rebuilt(scenario: Scenario) -> None:
         record, state = system.close()
         records.append(record)
     rows = rows_of(scenario, records)
-    assert len(held) == scenario.ticks_total
+    assert len(held) == scenario.stated.ticks_per_day * scenario.stated.num_days
     ticks_per_day = scenario.stated.ticks_per_day
     assert [rebuilt(rows, tick, ticks_per_day, simulation) for tick in range(len(held))] == held
 
