@@ -1,25 +1,24 @@
 """The payments that arrive on a day: listed ones, then those of a file, then generated ones, tick by tick (SPEC 3)."""
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 
 from sim_engine.bounds import MONEY_MAX
 from sim_engine.errors import InputError, Problem
-from sim_engine.names import GENERATED_ID_PREFIX, LISTED_ID_PREFIX
+from sim_engine.generation.day import AmountBeyondInt64, generated_day
+from sim_engine.names import LISTED_ID_PREFIX
+from sim_engine.payments_file import PaymentsFile
 from sim_engine.scenario import Generate, Scenario
+from sim_engine.transaction_ids import TransactionIds
 from sim_engine.vocabulary import NONE, PRIORITIES
-
-_AMOUNT_BEYOND_INT64 = float(2**63)
-"""Draws from here on have no int64."""
 
 
 @dataclass(frozen=True, slots=True)
 class Payments:
     """The payments of a day in order of arrival; attributes as in records.Transactions."""
 
-    ids: tuple[str, ...]
+    ids: TransactionIds
     senders: np.ndarray
     receivers: np.ndarray
     amounts: np.ndarray
@@ -34,9 +33,13 @@ def payments_of_day(scenario: Scenario, day: int, money_total: int) -> Payments:
     money_total: opening balances plus all amounts that arrived on earlier days, minor units.
     Raises InputError if the day's amounts take that total beyond what int64 holds.
     """
-    parts = [part for part in (_listed(scenario, day), _of_file(scenario, day), _generated(scenario, day)) if part]
-    payments = _merged(parts)
-    total = money_total + sum(payments.amounts.tolist())
+    sources = [_listed(scenario, day)]
+    if scenario.payments_file is not None:
+        sources.append(_of_file(scenario, scenario.payments_file, day))
+    if scenario.stated.generate is not None:
+        sources.append(_generated(scenario, scenario.stated.generate, day))
+    payments = _merged(sources)
+    total = money_total + _sum(payments.amounts)
     capacity_max = max(agent.credit_capacity for agent in scenario.stated.agents)
     if total + capacity_max > MONEY_MAX:
         remedy = (
@@ -46,23 +49,32 @@ def payments_of_day(scenario: Scenario, day: int, money_total: int) -> Payments:
     return payments
 
 
-def _merged(parts: list[Payments]) -> Payments:
-    """Payments of several sources by tick; within a tick in the order of the sources, then as each has them."""
-    ticks = np.concatenate([np.empty(0, np.int64), *(part.ticks for part in parts)])
-    order = np.argsort(ticks, kind="stable")
-    ids = [name for part in parts for name in part.ids]
+def _sum(amounts: np.ndarray) -> int:
+    """Sum of int64 amounts of 0 and above, exact beyond int64: by their upper and lower 32 bits."""
+    return (int((amounts >> 32).sum()) << 32) + int((amounts & 0xFFFFFFFF).sum())
 
-    def column(name: str, dtype: type) -> np.ndarray:
-        return np.concatenate([np.empty(0, dtype), *(getattr(part, name) for part in parts)])[order]
+
+def _merged(sources: list[Payments]) -> Payments:
+    """Payments of several sources by tick; within a tick in the order of the sources, then as each has them.
+
+    Each source is in order of tick; the only one that has any payments is the result as it is.
+    """
+    sources = [source for source in sources if len(source.ids)] or sources[:1]
+    if len(sources) == 1:
+        return sources[0]
+    order = np.argsort(np.concatenate([source.ticks for source in sources]), kind="stable")
+
+    def column(name: str) -> np.ndarray:
+        return np.concatenate([getattr(source, name) for source in sources])[order]
 
     return Payments(
-        ids=tuple(ids[row] for row in order.tolist()),
-        senders=column("senders", np.int32),
-        receivers=column("receivers", np.int32),
-        amounts=column("amounts", np.int64),
-        priorities=column("priorities", np.int8),
-        ticks=ticks[order],
-        deadlines=column("deadlines", np.int64),
+        ids=TransactionIds.concat(source.ids for source in sources).take(order),
+        senders=column("senders"),
+        receivers=column("receivers"),
+        amounts=column("amounts"),
+        priorities=column("priorities"),
+        ticks=column("ticks"),
+        deadlines=column("deadlines"),
     )
 
 
@@ -73,10 +85,11 @@ def _listed(scenario: Scenario, day: int) -> Payments:
         for place, arrival in enumerate(scenario.stated.arrivals)
         if arrival.tick // ticks_per_day == day
     ]
-    index = {agent: place for place, agent in enumerate(scenario.agent_ids)}
+    rows.sort(key=lambda row: row[1].tick)
+    index = {agent: place for place, agent in enumerate(scenario.agent_ids)} if rows else {}
     deadlines = [NONE if arrival.deadline is None else arrival.deadline for _, arrival in rows]
     return Payments(
-        ids=tuple(arrival.id or f"{LISTED_ID_PREFIX}{place}" for place, arrival in rows),
+        ids=TransactionIds.of(arrival.id or f"{LISTED_ID_PREFIX}{place}" for place, arrival in rows),
         senders=np.array([index[arrival.sender] for _, arrival in rows], np.int32),
         receivers=np.array([index[arrival.receiver] for _, arrival in rows], np.int32),
         amounts=np.array([arrival.amount for _, arrival in rows], np.int64),
@@ -86,89 +99,42 @@ def _listed(scenario: Scenario, day: int) -> Payments:
     )
 
 
-def _of_file(scenario: Scenario, day: int) -> Payments | None:
-    file = scenario.payments_file
-    if file is None:
-        return None
-    rows = np.flatnonzero(file.ticks // scenario.stated.ticks_per_day == day)
+def _of_file(scenario: Scenario, file: PaymentsFile, day: int) -> Payments:
+    ticks_per_day = scenario.stated.ticks_per_day
+    chosen: slice | np.ndarray
+    if (np.diff(file.ticks) >= 0).all():
+        chosen = slice(*np.searchsorted(file.ticks, [day * ticks_per_day, (day + 1) * ticks_per_day]).tolist())
+        ids = file.ids[chosen]
+    else:
+        rows = np.flatnonzero(file.ticks // ticks_per_day == day)
+        chosen = rows[np.argsort(file.ticks[rows], kind="stable")]
+        ids = file.ids.take(chosen)
     return Payments(
-        ids=tuple(file.ids[row] for row in rows.tolist()),
-        senders=file.senders[rows],
-        receivers=file.receivers[rows],
-        amounts=file.amounts[rows],
-        priorities=file.priorities[rows],
-        ticks=file.ticks[rows],
-        deadlines=file.deadlines[rows],
+        ids=ids,
+        senders=file.senders[chosen],
+        receivers=file.receivers[chosen],
+        amounts=file.amounts[chosen],
+        priorities=file.priorities[chosen],
+        ticks=file.ticks[chosen],
+        deadlines=file.deadlines[chosen],
     )
 
 
-def _generated(scenario: Scenario, day: int) -> Payments | None:
-    if scenario.stated.generate is None:
-        return None
-    flows = [_agent_flow(scenario, scenario.stated.generate, day, sender) for sender in range(len(scenario.agent_ids))]
-    return _merged(flows)
-
-
-def _agent_flow(scenario: Scenario, generate: Generate, day: int, sender: int) -> Payments:
-    """One agent's generated payments of a day, in order of time.
-
-    Number and times, amounts and receivers each have a stream of their own, keyed by (seed, agent, day): other agents,
-    and other days, change no agent's times and amounts (SPEC 10).
-    """
-    agent = scenario.agent_ids[sender]
-    flow = generate.flow(agent)
-    seed, ticks_per_day = scenario.stated.rng_seed, scenario.stated.ticks_per_day
-    assert flow.payments_per_day is not None, "checked when the scenario was loaded"
-
-    times = _stream(seed, agent, day, "times")
-    count = int(times.poisson(flow.payments_per_day))
-    parts = np.cumsum(np.asarray(generate.intraday_profile))
-    share_of_day = np.interp(
-        times.random(count) * parts[-1], np.concatenate([[0.0], parts]), np.linspace(0, 1, len(parts) + 1)
-    )
-    ticks = np.sort(np.minimum((share_of_day * ticks_per_day).astype(np.int64), ticks_per_day - 1))
-
-    amounts = np.empty(0, np.int64)
-    receivers = np.empty(0, np.int32)
-    if count:
-        assert flow.amount is not None, "checked when the scenario was loaded"
-        draws = _stream(seed, agent, day, "amounts").standard_normal(count)
-        with np.errstate(over="ignore"):
-            drawn = flow.amount.median * np.exp(flow.amount.sigma * draws)
-        if drawn.max() >= _AMOUNT_BEYOND_INT64:
-            remedy = f"an amount drawn for day {day} must stay at or below {MONEY_MAX}; lower its median or sigma"
-            raise InputError(
-                scenario.stated.name, [Problem(f"generate.agents.{agent}.amount", float(drawn.max()), remedy)]
-            )
-        amounts = np.maximum(drawn, 1).astype(np.int64)
-        ladder = np.cumsum(_counterparty_weights(scenario, generate, sender))
-        steps = _stream(seed, agent, day, "receivers").random(count) * ladder[-1]
-        receivers = np.searchsorted(ladder, steps, side="right").astype(np.int32)
+def _generated(scenario: Scenario, generate: Generate, day: int) -> Payments:
+    stated = scenario.stated
+    try:
+        drawn = generated_day(generate, scenario.agent_ids, stated.rng_seed, day, stated.ticks_per_day)
+    except AmountBeyondInt64 as error:
+        remedy = f"an amount drawn for day {day} must stay at or below {MONEY_MAX}; lower its median or sigma"
+        key = f"generate.agents.{error.agent}.amount"
+        raise InputError(stated.name, [Problem(key, error.amount, remedy)]) from None
+    count = len(drawn.ids)
     return Payments(
-        ids=tuple(f"{GENERATED_ID_PREFIX}{agent}:{day}:{seq}" for seq in range(count)),
-        senders=np.full(count, sender, np.int32),
-        receivers=receivers,
-        amounts=amounts,
+        ids=drawn.ids,
+        senders=drawn.senders,
+        receivers=drawn.receivers,
+        amounts=drawn.amounts,
         priorities=np.full(count, PRIORITIES.index("normal"), np.int8),
-        ticks=day * ticks_per_day + ticks,
+        ticks=drawn.ticks,
         deadlines=np.full(count, NONE, np.int64),
     )
-
-
-def _counterparty_weights(scenario: Scenario, generate: Generate, sender: int) -> np.ndarray:
-    """Weight of each agent, by index, as receiver of the sender's payments."""
-    agent_ids = scenario.agent_ids
-    stated = generate.flow(agent_ids[sender]).counterparties
-    if stated is None:
-        weights = [generate.flow(agent).payments_per_day or 0.0 for agent in agent_ids]
-    else:
-        weights = [stated.get(agent, 0.0) for agent in agent_ids]
-    weights[sender] = 0.0
-    return np.asarray(weights, np.float64)
-
-
-def _stream(seed: int, agent: str, day: int, purpose: str) -> np.random.Generator:
-    """A counter-based generator (Philox, Salmon et al. 2011) whose key is the digest of what it is for."""
-    digest = hashlib.sha256(f"{seed}\n{agent}\n{day}\n{purpose}".encode()).digest()
-    key = np.frombuffer(digest[:16], dtype="<u8").astype(np.uint64)
-    return np.random.Generator(np.random.Philox(key=key))

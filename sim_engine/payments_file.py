@@ -17,6 +17,7 @@ import pyarrow.parquet
 from sim_engine.bounds import MONEY_MAX, TICK_MAX
 from sim_engine.errors import ABSENT, InputError, Problem, did_you_mean
 from sim_engine.names import GENERATED_ID_PREFIX, LISTED_ID_PREFIX, TRANSACTION
+from sim_engine.transaction_ids import TransactionIds
 from sim_engine.vocabulary import NONE, PRIORITIES
 
 _REQUIRED = ("transaction", "sender", "receiver", "amount")
@@ -43,7 +44,7 @@ class PaymentsFile:
 
     name: str
     sha256: str
-    ids: tuple[str, ...]
+    ids: TransactionIds
     senders: np.ndarray
     receivers: np.ndarray
     amounts: np.ndarray
@@ -122,7 +123,7 @@ def read_payments_file(
         raise InputError(path, rows.problems)
     codes = np.array([PRIORITIES.index(word) for word in priorities], dtype=np.int8)
     return PaymentsFile(
-        path.name, digest, tuple(ids), sides["sender"], sides["receiver"], amounts, ticks, codes, deadlines
+        path.name, digest, TransactionIds.of(ids), sides["sender"], sides["receiver"], amounts, ticks, codes, deadlines
     )
 
 

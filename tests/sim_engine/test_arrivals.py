@@ -90,6 +90,21 @@ def test_arrivals_go_by_tick_whatever_their_source(tmp_path):
     assert [name for name in payments.ids if name in "F1 F2 Z Y"] == ["F2", "Y", "F1", "Z"]
 
 
+def test_the_only_source_of_a_day_is_handed_on_as_it_is(tmp_path):
+    (tmp_path / "payments.csv").write_text(
+        "transaction,sender,receiver,amount,tick\nF1,B,A,1,0\nF2,A,B,2,3\nF3,A,B,3,5\n"
+    )
+    scenario = generating(
+        "AB", folder=tmp_path, ticks_per_day=3, default={"payments_per_day": 0.0}, arrivals_file="payments.csv"
+    )
+    file, payments = scenario.payments_file, payments_of_day(scenario, 1, 0)
+    assert payments.ids == ("F2", "F3")
+    assert all(
+        np.shares_memory(getattr(payments, name), getattr(file, name))
+        for name in ("senders", "receivers", "amounts", "priorities", "ticks", "deadlines")
+    )
+
+
 def test_listed_payments_without_a_name_are_named_by_their_place():
     raw = {
         "name": "unnamed",
@@ -308,6 +323,19 @@ def test_money_beyond_the_limit_is_refused_on_loading():
         scenario_of(f"bank A {half - 1}  bank B 0  pay A>B {half}  pay B>A 1")
 
 
+def test_amounts_are_added_up_exactly_beyond_int64():
+    """How many there are does not hang on how large they are, so the small ones tell the sum of the large ones."""
+
+    def of_median(median: int) -> Scenario:
+        return generating("AB", default={"payments_per_day": 9.0, "amount": {"median": median, "sigma": 0.0}})
+
+    small = payments_of_day(of_median(1), 0, 0).amounts.tolist()
+    assert len(small) > 4
+    large = 2**62 + 2**31 + 2**30 + 2**11
+    with pytest.raises(InputError, match=rf"generate: found {sum(small) * large + 7}; all money"):
+        payments_of_day(of_median(large), 0, 7)
+
+
 def test_money_beyond_the_limit_is_refused_across_days():
     half = 2**62
     with pytest.raises(InputError, match="opening balances plus all amounts"):
@@ -338,7 +366,7 @@ def test_a_drawn_amount_beyond_the_limit_is_refused_not_cut():
 
 def test_money_that_accumulates_beyond_the_limit_is_refused_on_the_day_it_does():
     """About 27 payments a day of 2^58: a day's are below 2^63, two days' are not."""
-    scenario = generating("AB", default={"payments_per_day": 9.0, "amount": {"median": 2**58, "sigma": 0.0}})
+    scenario = generating("AB", default={"payments_per_day": 13.5, "amount": {"median": 2**58, "sigma": 0.0}})
     simulation = Simulation(scenario)
     first = simulation.run_day()
     assert 16 <= len(first.transactions.ids) < 32
