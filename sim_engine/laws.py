@@ -2,86 +2,131 @@
 
 import numpy as np
 
-from sim_engine.records import DayRecord
+from sim_engine.records import Array, DayRecord
 from sim_engine.scenario import Scenario, credit_capacity
 from sim_engine.state import SystemState
-from sim_engine.vocabulary import LSM_MECHANISMS, MECHANISMS
-
-_BY_LSM = [MECHANISMS.index(mechanism) for mechanism in LSM_MECHANISMS]
+from sim_engine.vocabulary import BILATERAL
 
 
 def check_laws(scenario: Scenario, opening: SystemState, record: DayRecord, closing: SystemState) -> None:
     """Raises AssertionError if the day broke a law: the engine is wrong, not its user."""
+    _check_rows(record)
     _check_money(scenario, opening, record, closing)
     _check_settlements(record)
     _check_cycles(record)
     _check_lsm_runs(record)
 
 
+def _check_rows(record: DayRecord) -> None:
+    """What the other laws count on: every transaction has one row here or there, and lists lie end to end."""
+    settled, queued, cycles = record.settlements.transactions, record.queued_at_end.transactions, record.lsm_cycles
+    count = len(record.transactions.ids)
+    for rows in (settled, queued, cycles.transactions):
+        assert _all_within(rows, count), "whatever is named is outstanding"
+    told = np.zeros(count, bool)
+    told[settled] = told[queued] = True
+    assert told.all() and len(settled) + len(queued) == count, (
+        "each outstanding transaction settles once or is queued at the end"
+    )
+    for offsets, flat in ((cycles.agent_offsets, cycles.agents), (cycles.transaction_offsets, cycles.transactions)):
+        assert len(offsets) == len(cycles.ticks) + 1, "each cycle has its lists"
+        assert offsets[0] == 0 and offsets[-1] == len(flat), "lists of cycles lie end to end"
+        assert (offsets[1:] > offsets[:-1]).all(), "no cycle is empty"
+    assert len(cycles.net_positions) == len(cycles.agents), "each agent of a cycle has a net position"
+
+
 def _check_money(scenario: Scenario, opening: SystemState, record: DayRecord, closing: SystemState) -> None:
     agents = scenario.stated.agents
-    rows, transactions = record.settlements.transactions, record.transactions
-    moved = np.zeros(len(agents), np.int64)
-    np.subtract.at(moved, transactions.senders[rows], transactions.amounts[rows])
-    np.add.at(moved, transactions.receivers[rows], transactions.amounts[rows])
-    days = record.agent_days
+    rows, transactions, days = record.settlements.transactions, record.transactions, record.agent_days
     assert opening.balances == tuple(days.opening_balances.tolist()), "a day opens as the one before closed"
-    assert closing.balances == tuple(days.closing_balances.tolist())
-    assert (days.opening_balances + moved == days.closing_balances).all(), "money moves by settlements alone"
+    assert closing.balances == tuple(days.closing_balances.tolist()), "the next day opens as this one closed"
     assert sum(opening.balances) == sum(closing.balances), "money is conserved"
-    for agent, posted, balance in zip(agents, opening.posted_collateral, days.min_balances.tolist(), strict=True):
-        capacity = credit_capacity(agent.credit_limit, posted, agent.haircut_bp)
-        assert balance + capacity >= 0, f"available liquidity of {agent.id} was negative"
-    assert (days.min_balances <= np.minimum(days.opening_balances, days.closing_balances)).all()
-    assert (days.max_balances >= np.maximum(days.opening_balances, days.closing_balances)).all()
+    amounts = transactions.amounts[rows]
+    moved = _sums(transactions.receivers[rows], amounts, len(agents))
+    moved -= _sums(transactions.senders[rows], amounts, len(agents))
+    assert (days.opening_balances + moved == days.closing_balances).all(), "money moves by settlements alone"
+    capacities = [
+        credit_capacity(agent.credit_limit, posted, agent.haircut_bp)
+        for agent, posted in zip(agents, opening.posted_collateral, strict=True)
+    ]
+    overdrawn = np.flatnonzero(days.min_balances < -np.array(capacities, np.int64))
+    assert not overdrawn.size, f"available liquidity is never negative, but that of {agents[overdrawn[0]].id} was"
+    lowest_known = np.minimum(days.opening_balances, days.closing_balances)
+    highest_known = np.maximum(days.opening_balances, days.closing_balances)
+    assert (days.min_balances <= lowest_known).all(), "no balance is below the smallest"
+    assert (days.max_balances >= highest_known).all(), "no balance is above the largest"
 
 
 def _check_settlements(record: DayRecord) -> None:
     settlements = record.settlements
-    outstanding = np.concatenate([settlements.transactions, record.queued_at_end.transactions])
-    assert (np.sort(outstanding) == np.arange(len(record.transactions.ids))).all(), (
-        "each outstanding transaction settles once or is queued at the end"
-    )
-    assert (np.diff(settlements.seqs) >= 0).all() and (np.diff(settlements.ticks) >= 0).all()
-    assert (settlements.entry_ticks <= settlements.ticks).all()
-    by_lsm = np.isin(settlements.mechanisms, _BY_LSM)
-    assert (by_lsm == (settlements.cycle_seqs >= 0)).all() and (by_lsm == (settlements.lsm_passes >= 0)).all()
+    assert _ascends(settlements.seqs), "settlements stand in the order of their steps"
+    assert _ascends(settlements.ticks), "steps stand in the order of their ticks"
+    assert (settlements.entry_ticks <= settlements.ticks).all(), "nothing settles before it is submitted"
+    by_lsm = settlements.mechanisms >= BILATERAL
+    assert (by_lsm == (settlements.cycle_seqs >= 0)).all(), "the LSM, and it alone, settles in cycles"
+    assert (by_lsm == (settlements.lsm_passes >= 0)).all(), "the LSM, and it alone, settles in passes"
 
 
 def _check_cycles(record: DayRecord) -> None:
     cycles, settlements = record.lsm_cycles, record.settlements
-    cycle_of_row = np.full(len(record.transactions.ids), -1, np.int64)
-    cycle_of_row[settlements.transactions] = settlements.cycle_seqs
-    lengths = np.diff(cycles.transaction_offsets)
-    stated = np.repeat(np.arange(len(lengths)), lengths)
-    assert (cycle_of_row[cycles.transactions] == stated).all(), "a cycle's transactions settled by it"
-    assert len(cycles.transactions) == int((settlements.cycle_seqs >= 0).sum()), "and the other way round"
+    seqs = np.arange(len(cycles.ticks))
+    cycle_of_transaction = np.repeat(seqs, np.diff(cycles.transaction_offsets))
+    by_lsm = np.flatnonzero(settlements.cycle_seqs >= 0)
+    assert np.array_equal(settlements.transactions[by_lsm], cycles.transactions), "cycles settle what they list"
+    assert np.array_equal(settlements.cycle_seqs[by_lsm], cycle_of_transaction), "a cycle is told by what it settles"
+    if not len(seqs):
+        return  # numpy has no sums of no segments
 
-    for seq in range(len(cycles.ticks)):
-        agents = cycles.agents[cycles.agent_offsets[seq] : cycles.agent_offsets[seq + 1]].tolist()
-        positions = cycles.net_positions[cycles.agent_offsets[seq] : cycles.agent_offsets[seq + 1]].tolist()
-        rows = cycles.transactions[cycles.transaction_offsets[seq] : cycles.transaction_offsets[seq + 1]]
-        amounts = record.transactions.amounts[rows].tolist()
-        recomputed = dict.fromkeys(agents, 0)
-        ends = zip(
-            record.transactions.senders[rows].tolist(), record.transactions.receivers[rows].tolist(), strict=True
-        )
-        for (sender, receiver), amount in zip(ends, amounts, strict=True):
-            recomputed[sender] -= amount
-            recomputed[receiver] += amount
-        assert len(recomputed) == len(agents), "agents are the endpoints of the transactions, each once"
-        assert list(recomputed.values()) == positions and sum(positions) == 0
-        assert sum(amounts) == cycles.total_values[seq] and min(amounts) == cycles.min_amounts[seq]
-        assert (
-            sum(max(0, -position) for position in positions) == cycles.settled_values[seq] <= cycles.total_values[seq]
-        )
+    # Agent i of cycle k is the number k * agents + i, so that all cycles are held against their transactions at once.
+    agents_count, rows = len(record.agent_days.opening_balances), cycles.transactions
+    amounts, positions = record.transactions.amounts[rows], cycles.net_positions
+    assert _all_within(cycles.agents, agents_count), "cycles are among the agents"
+    listed = np.repeat(seqs, np.diff(cycles.agent_offsets)) * agents_count + cycles.agents
+    ends = np.concatenate([record.transactions.senders[rows], record.transactions.receivers[rows]])
+    endpoints, places = np.unique(np.tile(cycle_of_transaction, 2) * agents_count + ends, return_inverse=True)
+    order = np.argsort(listed)
+    assert np.array_equal(listed[order], endpoints), "agents are the endpoints of the transactions, each once"
+    assert (_combined(np.add, positions, cycles.agent_offsets) == 0).all(), "what some lose others gain"
+    moved = _sums(places, np.concatenate([-amounts, amounts]), len(endpoints))
+    assert (positions[order] == moved).all(), "net positions are what the transactions move"
+    gross = _combined(np.add, amounts, cycles.transaction_offsets)
+    assert (cycles.total_values == gross).all(), "the gross value is the sum of the amounts"
+    smallest = _combined(np.minimum, amounts, cycles.transaction_offsets)
+    assert (cycles.min_amounts == smallest).all(), "the smallest amount is one of them"
+    assert (cycles.settled_values <= cycles.total_values).all(), "the net value is at most the gross"
+    net = _combined(np.add, np.maximum(-positions, 0), cycles.agent_offsets)
+    assert (cycles.settled_values == net).all(), "the net value is the liquidity that moves"
 
 
 def _check_lsm_runs(record: DayRecord) -> None:
     runs, settlements = record.lsm_runs, record.settlements
     settled = runs.settled_transactions + runs.retry_settled
-    assert (runs.queue_sizes_before - runs.queue_sizes_after == settled).all()
-    assert (runs.queue_values_before - runs.queue_values_after == runs.total_values + runs.retry_values).all()
+    assert (runs.queue_sizes_before - runs.queue_sizes_after == settled).all(), "what leaves the queue settles"
+    value = runs.total_values + runs.retry_values
+    assert (runs.queue_values_before - runs.queue_values_after == value).all(), "value that leaves the queue settles"
     cycles = runs.bilateral_cycles + runs.ring_cycles + runs.gridlock_cycles
-    assert int(cycles.sum()) == len(record.lsm_cycles.ticks)
-    assert int(runs.settled_transactions.sum()) == int((settlements.cycle_seqs >= 0).sum())
+    assert int(cycles.sum()) == len(record.lsm_cycles.ticks), "every cycle is of a run"
+    by_lsm = np.count_nonzero(settlements.cycle_seqs >= 0)
+    assert int(runs.settled_transactions.sum()) == by_lsm, "every transaction of a cycle is of a run"
+
+
+def _sums(groups: Array, values: Array, count: int) -> Array:
+    """Sum of the values of each group 0..count-1, in exact int64."""
+    sums = np.zeros(count, np.int64)
+    np.add.at(sums, groups, values)
+    return sums
+
+
+def _combined(combine: np.ufunc, values: Array, offsets: Array) -> Array:
+    """Values combined within each segment offsets[k]:offsets[k + 1], none of which is empty."""
+    combined: Array = combine.reduceat(values, offsets[:-1])
+    return combined
+
+
+def _ascends(numbers: Array) -> bool:
+    return bool((numbers[1:] >= numbers[:-1]).all())
+
+
+def _all_within(places: Array, count: int) -> bool:
+    """Whether all are among 0..count-1: numpy would take a negative one from the end."""
+    return not len(places) or bool(places.min() >= 0 and places.max() < count)

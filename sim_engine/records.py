@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sim_engine.transaction_ids import TransactionIds
 from sim_engine.vocabulary import CYCLE_TYPES, MECHANISMS
 
 Array = np.ndarray
@@ -26,7 +27,7 @@ class Transactions:
     carried: how many of them were carried in.
     """
 
-    ids: tuple[str, ...]
+    ids: TransactionIds
     senders: Array
     receivers: Array
     amounts: Array
@@ -41,9 +42,9 @@ class Transactions:
 class Settlements:
     """Transactions settled in the day by step, those of one step cycle by cycle, each as the cycle lists them.
 
-    transactions: rows of Transactions, int32. ticks: int64. seqs: number of the simultaneous step in the day, int64.
-    mechanisms: int8. entry_ticks, entry_seqs: when it was submitted, and its place among all submissions of the
-    simulation, int64. lsm_passes, cycle_seqs: -1 unless settled by the LSM, int64. wait_reasons: -1 if it never joined
+    transactions: rows of Transactions, int32. ticks: int32. seqs: number of the simultaneous step in the day, int32.
+    mechanisms: int8. entry_ticks: when it was submitted, int32. entry_seqs: its place among all submissions of the
+    simulation, int64. lsm_passes, cycle_seqs: -1 unless settled by the LSM, int32. wait_reasons: -1 if it never joined
     Queue 2, int8.
     """
 
@@ -62,7 +63,7 @@ class Settlements:
 class LsmCycles:
     """Settled cycles in order of cycle_seq, which is their row.
 
-    ticks, lsm_passes: int64. mechanisms: int8. min_amounts, settled_values (net), total_values (gross): int64.
+    ticks, lsm_passes: int32. mechanisms: int8. min_amounts, settled_values (net), total_values (gross): int64.
     agents: indexes, int32, and net_positions: received - paid, int64; both flat, those of cycle k at
     agent_offsets[k]:agent_offsets[k + 1].
     transactions: rows of Transactions, int32, flat; those of cycle k at
@@ -145,7 +146,7 @@ class QueuedAtEnd:
 
     Queue 1 by agent and place in its queue, then Queue 2 in order.
     transactions: rows of Transactions, int32. queues: 1 or 2, int8. positions: place in that queue from 0 (Queue 1 is
-    each agent's own, Queue 2 the system's), int64. entry_ticks, entry_seqs: -1 in Queue 1, int64.
+    each agent's own, Queue 2 the system's), int64. entry_ticks: -1 in Queue 1, int32. entry_seqs: likewise, int64.
     wait_reasons: int8, -1 in Queue 1. outcomes: int8.
     """
 

@@ -1,7 +1,8 @@
 """What one day hands to the next: a value that can be stored and started from."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Any
 
 from sim_engine.errors import InputError, Problem
@@ -29,6 +30,9 @@ class QueuedTransaction:
     entry_tick: int
     entry_seq: int
     wait_reason: int
+
+
+_attributes = attrgetter(*(attribute.name for attribute in fields(QueuedTransaction)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +74,27 @@ class SystemState:
 
     def to_json(self) -> str:
         """The state as one line of canonical JSON: equal states give equal text."""
-        content = asdict(self)
-        content["queued"] = [list(row.values()) for row in content["queued"]]
+        content = {field.name: getattr(self, field.name) for field in fields(self)}
+        content["queued"] = [_attributes(row) for row in self.queued]
         return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> "SystemState":
         """The state that to_json wrote. Raises ValueError if the text is no such state."""
         try:
-            content: dict[str, Any] = json.loads(text)
-            content["queued"] = tuple(QueuedTransaction(*row) for row in content["queued"])
-            content["balances"] = tuple(content["balances"])
-            content["posted_collateral"] = tuple(content["posted_collateral"])
-            return cls(**content)
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
+            content = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"not a stored system state: {error}") from error
+        return cls.from_content(content)
+
+    @classmethod
+    def from_content(cls, content: dict[str, Any]) -> "SystemState":
+        """The state whose JSON has been read already. Raises ValueError if it is no such state."""
+        try:
+            sequences = {name: tuple(content[name]) for name in ("balances", "posted_collateral")}
+            queued = tuple(QueuedTransaction(*row) for row in content["queued"])
+            return cls(**(content | sequences | {"queued": queued}))
+        except (KeyError, TypeError) as error:
             raise ValueError(f"not a stored system state: {error}") from error
 
 

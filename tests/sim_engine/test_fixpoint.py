@@ -4,15 +4,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim_engine import Scenario, SystemState, run_days
-from sim_engine.settlement.lsm import passes
-from sim_engine.settlement.lsm.ring import search_rings
-from sim_engine.settlement.system import System
-from sim_engine.settlement.tick import run_tick
+from sim_engine import Scenario, SystemState
 from sim_engine.vocabulary import HIT_LIMITS
 from tests.helpers.drawing import crowded_scenarios, scenarios
 from tests.helpers.feasible_sets import feasible_pairs, feasible_prefix_sets, feasible_rings
 from tests.helpers.settling import scenario_of
+from tests.oracle.day import open_day, run_days
+from tests.oracle.lsm import passes
+from tests.oracle.lsm.ring import search_rings
+from tests.oracle.system import System
+from tests.oracle.tick import run_tick
 
 _UNBOUNDED = {"max_passes": 1_000, "max_cycles_per_tick": 100_000}
 
@@ -45,7 +46,7 @@ def check_last_tick_leaves_nothing_undone(scenario: Scenario) -> None:
     scenario = unbounded(scenario)
     state = SystemState.opening(scenario)
     for _ in range(scenario.stated.num_days):
-        system = System(scenario, state)
+        system = open_day(scenario, state)
         for tick in range(system.first_tick, system.first_tick + system.ticks_per_day):
             run_tick(system, tick)
         record, state = system.close()
@@ -91,7 +92,7 @@ def test_the_search_for_what_is_left_undone_finds_it():
     scenario = scenario_of(
         "bank A 0  bank B 0  bank C 0  pay A>B 5  pay B>A 5  pay B>C 5  pay C>A 5", lsm="", entry="queue"
     )
-    system = System(scenario, SystemState.opening(scenario))
+    system = open_day(scenario, SystemState.opening(scenario))
     run_tick(system, 0)
     queue, available = system.queue2.in_order(), system.ledger.available
     assert feasible_pairs(queue, available) == [(0, 1)]

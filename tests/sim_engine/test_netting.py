@@ -6,9 +6,9 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim_engine.settlement.item import Item
-from sim_engine.settlement.lsm.netting import net, net_positions
 from tests.helpers.feasible_sets import feasible_prefix_sets, is_feasible
+from tests.oracle.item import Item
+from tests.oracle.lsm.netting import net, net_positions
 
 
 def queued(payments: list[tuple[int, int, int]]) -> list[Item]:

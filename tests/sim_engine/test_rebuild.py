@@ -6,13 +6,14 @@ from hypothesis import strategies as st
 
 from sim_engine import InputError, Scenario, SystemState
 from sim_engine.rebuild import RebuiltState, RebuiltTransaction, rebuild_state
-from sim_engine.settlement.item import Item
-from sim_engine.settlement.system import System
-from sim_engine.settlement.tick import run_tick
 from sim_engine.vocabulary import NONE, PRIORITIES
 from tests.helpers.drawing import crowded_scenarios, scenarios
 from tests.helpers.settling import scenario_of
 from tests.helpers.tables import Rows, rows_of, run_all_days
+from tests.oracle.day import open_day
+from tests.oracle.item import Item
+from tests.oracle.system import System
+from tests.oracle.tick import run_tick
 
 SIMULATION = "told.base.s0"
 TABLES = ("agents", "arrivals", "settlements", "queue_snapshots")
@@ -64,7 +65,7 @@ def check_every_tick_is_rebuilt(scenario: Scenario) -> None:
     state = SystemState.opening(scenario)
     held, records = [], []
     for _ in range(scenario.stated.num_days):
-        system = System(scenario, state)
+        system = open_day(scenario, state)
         for tick in range(system.first_tick, system.first_tick + system.ticks_per_day):
             run_tick(system, tick)
             held.append(state_of(system, tick, simulation))

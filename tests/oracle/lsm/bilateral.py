@@ -1,10 +1,10 @@
 """Bilateral netting: all that two agents have queued for each other (SPEC 4)."""
 
-from sim_engine.settlement.item import Item, queue2_order
-from sim_engine.settlement.lsm.netting import net
-from sim_engine.settlement.lsm.run import LsmRun
-from sim_engine.settlement.system import Cycle, System
 from sim_engine.vocabulary import BILATERAL
+from tests.oracle.item import Item, queue2_order
+from tests.oracle.lsm.netting import net
+from tests.oracle.lsm.run import LsmRun
+from tests.oracle.system import Cycle, System
 
 
 def sweep_bilaterally(system: System, run: LsmRun) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sim_engine.settlement.item import Item
+from tests.oracle.item import Item
 
 
 def net(items: Sequence[Item], available: Sequence[int]) -> list[Item]:

@@ -1,12 +1,12 @@
 """A run of the LSM: passes of bilateral sweep, ring search and gridlock resolution (SPEC 4)."""
 
-from sim_engine.settlement.entry import retry_queue
-from sim_engine.settlement.lsm.bilateral import sweep_bilaterally
-from sim_engine.settlement.lsm.gridlock import resolve_gridlock
-from sim_engine.settlement.lsm.ring import search_rings
-from sim_engine.settlement.lsm.run import LsmRun
-from sim_engine.settlement.system import System
 from sim_engine.vocabulary import NO_LIMIT, PASSES_LIMIT
+from tests.oracle.entry import retry_queue
+from tests.oracle.lsm.bilateral import sweep_bilaterally
+from tests.oracle.lsm.gridlock import resolve_gridlock
+from tests.oracle.lsm.ring import search_rings
+from tests.oracle.lsm.run import LsmRun
+from tests.oracle.system import System
 
 
 def lsm_is_due(system: System, tick: int) -> bool:

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from sim_engine.settlement.item import Item
-from sim_engine.settlement.system import System
+from tests.oracle.item import Item
+from tests.oracle.system import System
 
 
 def release_by_policy(system: System, tick: int) -> list[Item]:

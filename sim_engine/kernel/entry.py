@@ -1,0 +1,149 @@
+"""Settlement of single transactions: on entry, and when the queue is tried again (SPEC 3, steps 3 and 4)."""
+
+import numpy as np
+
+from sim_engine.kernel.accounts import pay, soil, touch
+from sim_engine.kernel.heap import pop, push
+from sim_engine.kernel.jit import inlined, part
+from sim_engine.kernel.layout import AGENT_BITS, GAINED, INFINITE, NIL, ORDER_BITS, RECHECK, Work
+from sim_engine.kernel.queue2 import join, leave
+from sim_engine.vocabulary import BEHIND_ANOTHER, ENTRY_RULE, IMMEDIATE, LIQUIDITY, QUEUE
+
+_AGENT_MASK = (np.int64(1) << AGENT_BITS) - 1
+
+
+@part
+def settle_on_entry(w: Work, first_row: int, last_row: int, tick: int) -> None:
+    """Submits rows first_row..last_row - 1, which stand by arrival_seq: each settles at once or joins Queue 2."""
+    rules, counts = w.rules[0], w.counts[0]
+    settled, order = np.uint64(counts.settled), counts.submitted
+    first_entry_seq = rules.first_entry_seq - rules.carried_queue2
+    for row in range(np.uint64(first_row), np.uint64(last_row)):
+        sender, amount = w.senders[row], w.amounts[row]
+        w.entry_ticks[row] = tick
+        w.entry_seqs[row] = first_entry_seq + order
+        reason = -1
+        if rules.entry_only_queues:
+            reason = ENTRY_RULE
+        elif rules.is_fifo and _holds_same_or_higher_class(w, sender, w.priorities[row]):
+            reason = BEHIND_ANOTHER
+        elif amount > w.agents[sender].available:
+            reason = LIQUIDITY
+        w.wait_reasons[row] = reason
+        if reason < 0:
+            pay(w, sender, w.receivers[row], amount)
+            w.settled_rows[settled] = row
+            w.settled_mechanisms[settled] = IMMEDIATE
+            settled += np.uint64(1)
+        else:
+            join(w, row, (np.int64(w.priorities[row]) << ORDER_BITS) | order)
+        order += 1
+    counts.settled = settled
+    counts.submitted = order
+
+
+@inlined
+def _holds_same_or_higher_class(w: Work, sender: int, priority: int) -> bool:
+    """Whether the sender has an item in Queue 2 that stands before a new one of that class."""
+    account = w.agents[sender]
+    return account.queued > 0 and (w.lines[account.first].place >> ORDER_BITS) <= priority
+
+
+@part
+def retry_queue(w: Work) -> tuple[int, int]:
+    """Sweeps through Queue 2 in order until a sweep settles nothing.
+
+    Equal to looking at every item in every sweep: after a retry nobody can pay any of its items (fifo: its first), so
+    the next one starts from the agents whose liquidity rose since; within a sweep, which stands at some place of the
+    queue, a settlement lets its receiver pay items behind that place, and in the next sweep any.
+    Returns how many transactions settled and their value in minor units.
+    """
+    rules, counts = w.rules[0], w.counts[0]
+    settled = np.int64(0)
+    value = np.int64(0)
+    while counts.gained > 0:
+        _begin_sweep(w)
+        if rules.entry_only_queues:
+            counts.heap = 0
+        while counts.heap > 0:
+            key = pop(w)
+            place, sender = key >> AGENT_BITS, np.uint32(key & _AGENT_MASK)
+            account = w.agents[sender]
+            at = account.candidate
+            if at == NIL or w.lines[at].place != place:
+                continue  # an earlier item of the sender has become its candidate
+            waiting = w.lines[at]
+            k, receiver, amount = waiting.slot, waiting.receiver, waiting.amount
+            w.settled_rows[counts.settled] = w.slots[k].row
+            w.settled_mechanisms[counts.settled] = QUEUE
+            counts.settled += 1
+            settled += 1
+            value += amount
+            pay(w, sender, receiver, amount)
+            leave(w, k)
+            _choose_candidate(w, sender, place)
+            _choose_candidate(w, receiver, place)
+    return settled, value
+
+
+@inlined
+def _begin_sweep(w: Work) -> None:
+    counts = w.counts[0]
+    gained = counts.gained
+    counts.gained = 0
+    for g in range(np.uint64(gained)):
+        agent = w.gained[g]
+        account = w.agents[agent]
+        if account.marks & GAINED:
+            touch(w, agent)
+            soil(w, agent)
+        account.marks &= ~(GAINED | RECHECK)
+        account.candidate = NIL
+        _choose_candidate(w, agent, -1)
+
+
+@inlined
+def _choose_candidate(w: Work, agent: int, after: int) -> None:
+    """Finds the agent's first item behind a place that it can pay now, and queues it for the sweep."""
+    account = w.agents[agent]
+    if account.queued == 0:
+        account.candidate = NIL
+        return
+    if account.available < account.smallest:
+        account.candidate = NIL
+        return
+    at = _first_payable(w, agent, after)
+    if at != NIL and at != account.candidate:
+        push(w, (w.lines[at].place << AGENT_BITS) | np.int64(agent))
+    account.candidate = at
+
+
+@part
+def _first_payable(w: Work, agent: int, after: int) -> int:
+    account = w.agents[agent]
+    available, end = account.available, np.uint64(account.end)
+    if w.rules[0].is_fifo:
+        waiting = w.lines[account.first]
+        return account.first if waiting.place > after and waiting.amount <= available else NIL
+    first = np.uint64(account.first)
+    if after >= 0:
+        # Binary search for the first place behind: places ascend along a line, holes keep theirs.
+        beyond = end
+        while first < beyond:
+            middle = (first + beyond) >> np.uint64(1)
+            if w.lines[middle].place > after:
+                beyond = middle
+            else:
+                first = middle + np.uint64(1)
+        for at in range(first, end):
+            if w.lines[at].amount <= available and w.lines[at].slot != NIL:
+                return np.uint32(at)
+        return NIL
+    smallest = INFINITE
+    for at in range(first, end):
+        amount = w.lines[at].amount
+        if amount <= available and w.lines[at].slot != NIL:
+            return np.uint32(at)
+        smallest = min(smallest, amount)
+    account.smallest = smallest
+    return NIL

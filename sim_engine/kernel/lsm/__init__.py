@@ -1,0 +1,1 @@
+"""Liquidity-saving mechanisms, compiled (SPEC 4)."""

@@ -1,0 +1,143 @@
+"""Rings of five and more agents: the first feasible one of a length, in order of its path (SPEC 4)."""
+
+import numpy as np
+
+from sim_engine.kernel.jit import inlined, part
+from sim_engine.kernel.layout import INFINITE, Work
+
+
+@part
+def first_long_path(w: Work, start: int, admitted: int, length: int) -> bool:
+    """Puts the first feasible ring of a length, which begins with one of the admitted legs, into the path.
+
+    Depth first, paths in ascending order of index; a path is given up where an agent's net outflow is not covered, or
+    where what has been paid in cannot lead back to the start whatever way is taken.
+    Returns whether there is one; closing legs have been noted.
+    """
+    if not _work_out_needs(w, start, length):
+        return False
+    width = np.int64(w.agents.shape[0])
+    w.path[0].agent = start
+    w.path[0].next_option = 0
+    w.path[0].options = _order_first_legs(w, start, admitted, length)
+    step = 0
+    while step >= 0:
+        here = w.path[step]
+        if here.next_option == here.options:
+            step -= 1
+            continue
+        leg = w.legs_out[w.options[step * width + here.next_option]]
+        here.next_option += 1
+        here.amount = leg.amount
+        here.pair = leg.pair
+        step += 1
+        there = w.path[step]
+        there.agent = leg.agent
+        if step == length - 1:
+            if _closes(w, start, step):
+                closing = w.closings[leg.agent]
+                there.amount = closing.amount
+                there.pair = closing.pair
+                return True
+            step -= 1
+        else:
+            there.next_option = 0
+            there.options = _order_options(w, start, step, length)
+    return False
+
+
+@part
+def _closes(w: Work, start: int, step: int) -> bool:
+    """Whether the leg from the path's last agent back to its start is there, covered at both its ends and admitted."""
+    account, closing = w.agents[start], w.closings[w.path[step].agent]
+    if closing.search != w.search[0].number:
+        return False
+    first = w.legs_out[w.pairs[w.path[0].pair].leg_out]
+    rise = first.amount - closing.amount
+    return (
+        closing.amount - w.path[step - 1].amount <= w.agents[w.path[step].agent].available
+        and rise <= account.available
+        and (first.changed >= account.searched or rise > account.low)
+    )
+
+
+@part
+def _order_first_legs(w: Work, start: int, admitted: int, length: int) -> int:
+    options = 0
+    for a in range(admitted):
+        at = w.admitted[a]
+        leg = w.legs_out[at]
+        if leg.amount >= _need(w, length - 1, leg.agent):
+            _insert_by_agent(w, np.int64(0), options, at)
+            options += 1
+    return options
+
+
+@part
+def _order_options(w: Work, start: int, step: int, length: int) -> int:
+    """Lists the legs that may follow at a step of the path, by agent. Returns how many there are."""
+    account = w.agents[w.path[step].agent]
+    most = account.available + w.path[step - 1].amount
+    width = np.int64(w.agents.shape[0])
+    legs_left = length - step - 1  # after the one that is chosen here
+    options = 0
+    for at in range(np.uint64(account.payees_from), np.uint64(account.payees_from + account.payees)):
+        leg = w.legs_out[at]
+        if leg.amount > most or leg.amount < _need(w, legs_left, leg.agent):
+            continue
+        if legs_left == 1 and w.closings[leg.agent].search != w.search[0].number:
+            continue
+        passed = False
+        for before in range(step):
+            passed |= w.path[before].agent == leg.agent
+        if not passed:
+            _insert_by_agent(w, step * width, options, at)
+            options += 1
+    return options
+
+
+@part
+def _insert_by_agent(w: Work, region: int, count: int, leg: int) -> None:
+    """Keeps the legs of a region of the options in order of the agents they lead to."""
+    at = region + count
+    agent = w.legs_out[leg].agent
+    while at > region and w.legs_out[w.options[at - 1]].agent > agent:
+        w.options[at] = w.options[at - 1]
+        at -= 1
+    w.options[at] = leg
+
+
+# What an agent must at least be paid so that some walk of so many legs, each covered, leads from it to the start. Walks
+# that pass an agent twice count too, so that more may seem possible than is.
+
+
+@inlined
+def _need(w: Work, legs: int, agent: int) -> int:
+    return w.needs[(legs - 1) * np.int64(w.agents.shape[0]) + np.int64(agent)]
+
+
+@part
+def _work_out_needs(w: Work, start: int, length: int) -> bool:
+    """For 1 to length - 1 legs, by agent. Returns whether any agent can lead back within each."""
+    agents = np.int64(w.agents.shape[0])
+    search = w.search[0].number
+    for legs in range(1, length):
+        reached = False
+        for agent in range(agents):
+            account = w.agents[agent]
+            least = INFINITE
+            if agent == np.int64(start):
+                pass
+            elif legs == 1:
+                if w.closings[agent].search == search:
+                    least = w.closings[agent].amount
+            else:
+                for at in range(np.uint64(account.payees_from), np.uint64(account.payees_from + account.payees)):
+                    leg = w.legs_out[at]
+                    if leg.amount >= _need(w, legs - 1, leg.agent):
+                        least = min(least, leg.amount)
+            w.needs[(legs - 1) * agents + agent] = least if least == INFINITE else least - account.available
+            reached |= least != INFINITE
+        if not reached:
+            return False
+    return True

@@ -1,0 +1,417 @@
+"""Queue 2 in three views that change together: each sender's line, each pair's list, and the legs between agents."""
+
+import numpy as np
+
+from sim_engine.kernel.accounts import note_for_retry, soil, touch
+from sim_engine.kernel.jit import inlined, part
+from sim_engine.kernel.layout import GREW, INFINITE, NIL, RECHECK, ROOM_MIN, Work
+
+_HASH_FACTOR = np.uint64(0x9E3779B97F4A7C15)
+"""Knuth's multiplicative hashing: 2^64 over the golden ratio."""
+
+_HOLES_MIN = 32
+"""A line is closed up when it has this many holes more than items."""
+
+
+@inlined
+def join(w: Work, row: int, place: int) -> None:
+    """A transaction joins Queue 2 at its place in it."""
+    counts = w.counts[0]
+    sender, amount = w.senders[row], w.amounts[row]
+    k = _free_slot(w)
+    p = _pair_of(w, sender, w.receivers[row])
+    slot = w.slots[k]
+    slot.amount = amount
+    slot.place = place
+    slot.row = row
+    slot.sender = sender
+    slot.receiver = w.receivers[row]
+    slot.pair = p
+    _stand_in_line(w, k)
+    _stand_in_pair(w, k)
+
+    account = w.agents[sender]
+    account.queued += 1
+    account.incoming -= amount
+    if amount < account.smallest:
+        account.smallest = amount
+    w.agents[slot.receiver].incoming += amount
+    if account.marks & GREW == 0:
+        account.marks |= GREW
+        w.grew[counts.grew] = sender
+        counts.grew += 1
+    soil(w, sender)
+    counts.queue_size += 1
+    counts.queue_value += amount
+
+
+@inlined
+def leave(w: Work, k: int) -> None:
+    """The transaction in a slot leaves Queue 2; it has settled."""
+    counts, slot = w.counts[0], w.slots[k]
+    sender, amount = slot.sender, slot.amount
+    _leave_line(w, k)
+    _leave_pair(w, k)
+    account = w.agents[sender]
+    account.incoming += amount
+    w.agents[slot.receiver].incoming -= amount
+    soil(w, sender)
+    counts.queue_size -= 1
+    counts.queue_value -= amount
+    slot.newer = counts.free_slot
+    counts.free_slot = k
+
+
+@inlined
+def settle(w: Work, k: int, mechanism: int) -> None:
+    """The transaction in a slot settles by the LSM; its agents' accounts change once for the whole set."""
+    counts, slot = w.counts[0], w.slots[k]
+    w.settled_rows[counts.settled] = slot.row
+    w.settled_mechanisms[counts.settled] = mechanism
+    counts.settled += 1
+    if w.rules[0].is_fifo:
+        note_for_retry(w, slot.sender, RECHECK)  # what it stood before may settle without any gain
+    leave(w, k)
+
+
+@inlined
+def _free_slot(w: Work) -> int:
+    counts = w.counts[0]
+    k = counts.free_slot
+    if k != NIL:
+        counts.free_slot = w.slots[k].newer
+        return k
+    k = np.uint32(counts.slots)
+    counts.slots += 1
+    return k
+
+
+# Pairs by their agents: open addressing. A table of size n lies at n..2n of pair_entries, so that it can grow in place.
+
+
+@inlined
+def pair_entry(w: Work, sender: int, receiver: int) -> int:
+    """Where the pair stands in the table, or would stand: its key there is 0 then."""
+    key = (np.uint64(sender) << np.uint64(32)) | np.uint64(receiver)
+    size = np.uint64(w.counts[0].pair_table)
+    at = ((key * _HASH_FACTOR) >> np.uint64(32)) & (size - np.uint64(1))
+    while True:
+        entry = w.pair_entries[size + at]
+        if entry.key == key or entry.key == np.uint64(0):
+            return size + at
+        at = (at + np.uint64(1)) & (size - np.uint64(1))
+
+
+@inlined
+def _pair_of(w: Work, sender: int, receiver: int) -> int:
+    at = pair_entry(w, sender, receiver)
+    if w.pair_entries[at].key != np.uint64(0):
+        return w.pair_entries[at].pair
+    return _new_pair(w, sender, receiver)
+
+
+@part
+def _new_pair(w: Work, sender: int, receiver: int) -> int:
+    counts = w.counts[0]
+    if 2 * counts.pairs >= counts.pair_table:
+        counts.pair_table *= 2
+        for q in range(counts.pairs):
+            _enter_pair(w, np.uint32(q))
+    p = np.uint32(counts.pairs)
+    counts.pairs += 1
+    pair = w.pairs[p]
+    pair.total = 0
+    pair.oldest = NIL
+    pair.newest = NIL
+    pair.sender = sender
+    pair.receiver = receiver
+    pair.both_ways = NIL
+    pair.sweep = 0
+    pair.reverse = NIL
+    _enter_pair(w, p)
+    reverse = w.pair_entries[pair_entry(w, receiver, sender)]
+    if reverse.key != np.uint64(0):
+        pair.reverse = reverse.pair
+        w.pairs[reverse.pair].reverse = p
+    return p
+
+
+@part
+def _enter_pair(w: Work, p: int) -> None:
+    pair = w.pairs[p]
+    entry = w.pair_entries[pair_entry(w, pair.sender, pair.receiver)]
+    entry.key = (np.uint64(pair.sender) << np.uint64(32)) | np.uint64(pair.receiver)
+    entry.pair = p
+
+
+# Lines
+
+
+@inlined
+def _stand_in_line(w: Work, k: int) -> None:
+    slot = w.slots[k]
+    account = w.agents[slot.sender]
+    if (
+        account.end == account.line_from + account.line_room
+        or account.end - account.first > 2 * np.int64(account.queued) + _HOLES_MIN
+    ):
+        _close_up(w, slot.sender)
+    at = account.end
+    account.end += 1
+    if account.queued > 0 and w.lines[at - np.uint32(1)].place > slot.place:
+        at = _make_room(w, slot.sender, slot.place)
+    waiting = w.lines[at]
+    waiting.amount = slot.amount
+    waiting.place = slot.place
+    waiting.slot = k
+    waiting.receiver = slot.receiver
+    slot.in_line = at
+
+
+@part
+def _make_room(w: Work, sender: int, place: int) -> int:
+    """Moves what stands behind a place one further, into the free end of the line. Returns where the gap is."""
+    account = w.agents[sender]
+    at = account.end - np.uint32(1)
+    while at > account.first and w.lines[at - np.uint32(1)].place > place:
+        _move_in_line(w, at - np.uint32(1), at)
+        at -= np.uint32(1)
+    return at
+
+
+@part
+def _close_up(w: Work, sender: int) -> None:
+    """Takes the holes out of a line, and gives it a longer part if they are few."""
+    account, counts = w.agents[sender], w.counts[0]
+    first, end = account.first, account.end
+    if 4 * np.int64(account.queued) >= 3 * np.int64(account.line_room):
+        account.line_room = max(ROOM_MIN, 2 * np.int64(account.line_room))
+        account.line_from = counts.lines
+        counts.lines += account.line_room
+    to = account.line_from
+    for at in range(first, end):
+        if w.lines[at].slot != NIL:
+            if at != to:
+                _move_in_line(w, np.uint32(at), to)
+            to += np.uint32(1)
+    account.first = account.line_from
+    account.end = to
+
+
+@inlined
+def _move_in_line(w: Work, start: int, end: int) -> None:
+    source, target = w.lines[start], w.lines[end]
+    target.amount = source.amount
+    target.place = source.place
+    target.slot = source.slot
+    target.receiver = source.receiver
+    if source.slot != NIL:
+        w.slots[source.slot].in_line = end
+
+
+@inlined
+def _leave_line(w: Work, k: int) -> None:
+    """Both ends of a line are items, not holes, as long as there are any."""
+    slot = w.slots[k]
+    account = w.agents[slot.sender]
+    at = slot.in_line
+    w.lines[at].amount = INFINITE
+    w.lines[at].slot = NIL
+    account.queued -= 1
+    if account.queued == 0:
+        account.first = account.line_from
+        account.end = account.line_from
+        account.smallest = INFINITE
+    elif at == account.first:
+        while w.lines[account.first].slot == NIL:
+            account.first += 1
+    elif at == account.end - np.uint32(1):
+        while w.lines[account.end - np.uint32(1)].slot == NIL:
+            account.end -= 1
+
+
+# Pairs and legs
+
+
+@inlined
+def _stand_in_pair(w: Work, k: int) -> None:
+    slot = w.slots[k]
+    pair = w.pairs[slot.pair]
+    older, newer = pair.newest, NIL
+    while older != NIL and w.slots[older].place > slot.place:
+        newer = older
+        older = w.slots[older].older
+    slot.older = older
+    slot.newer = newer
+    if newer == NIL:
+        pair.newest = k
+    else:
+        w.slots[newer].older = k
+    pair.total += slot.amount
+    if older != NIL:
+        w.slots[older].newer = k
+        return
+    is_leg = pair.oldest != NIL
+    pair.oldest = k
+    pair.oldest_amount = slot.amount
+    touch(w, slot.sender)
+    if is_leg:
+        _update_leg(w, slot.pair)
+    else:
+        _open_leg(w, slot.pair)
+
+
+@inlined
+def _leave_pair(w: Work, k: int) -> None:
+    slot = w.slots[k]
+    pair = w.pairs[slot.pair]
+    pair.total -= slot.amount
+    older, newer = slot.older, slot.newer
+    if newer == NIL:
+        pair.newest = older
+    else:
+        w.slots[newer].older = older
+    if older != NIL:
+        w.slots[older].newer = newer
+        return
+    pair.oldest = newer
+    if newer == NIL:
+        _close_leg(w, slot.pair)
+    else:
+        pair.oldest_amount = w.slots[newer].amount
+        touch(w, slot.sender)
+        _update_leg(w, slot.pair)
+
+
+@inlined
+def _update_leg(w: Work, p: int) -> None:
+    """The pair has a different oldest transaction."""
+    pair = w.pairs[p]
+    leg = w.legs_out[pair.leg_out]
+    leg.amount = pair.oldest_amount
+    leg.changed = w.counts[0].searches
+    w.legs_in[pair.leg_in].amount = pair.oldest_amount
+
+
+@inlined
+def _open_leg(w: Work, p: int) -> None:
+    """The pair has a first transaction."""
+    pair = w.pairs[p]
+    payer, payee = w.agents[pair.sender], w.agents[pair.receiver]
+    if payer.payees == payer.payees_room:
+        _move_payees(w, pair.sender)
+    at = payer.payees_from + payer.payees
+    payer.payees += 1
+    pair.leg_out = at
+    leg = w.legs_out[at]
+    leg.amount = pair.oldest_amount
+    leg.agent = pair.receiver
+    leg.pair = p
+    leg.changed = w.counts[0].searches
+    if payee.payers == payee.payers_room:
+        _move_payers(w, pair.receiver)
+    at = payee.payers_from + payee.payers
+    payee.payers += 1
+    pair.leg_in = at
+    leg = w.legs_in[at]
+    leg.amount = pair.oldest_amount
+    leg.agent = pair.sender
+    leg.pair = p
+    if pair.reverse != NIL and w.pairs[pair.reverse].oldest != NIL:
+        _open_both_ways(w, p)
+
+
+@inlined
+def _close_leg(w: Work, p: int) -> None:
+    """The pair has no transaction any more; the last leg of each part moves into the gap."""
+    pair = w.pairs[p]
+    payer, payee = w.agents[pair.sender], w.agents[pair.receiver]
+    payer.payees -= 1
+    last = payer.payees_from + payer.payees
+    if pair.leg_out != last:
+        _move_leg_out(w, last, pair.leg_out)
+    payee.payers -= 1
+    last = payee.payers_from + payee.payers
+    if pair.leg_in != last:
+        _move_leg_in(w, last, pair.leg_in)
+    if pair.both_ways != NIL:
+        _close_both_ways(w, p)
+
+
+@part
+def _move_payees(w: Work, agent: int) -> None:
+    """Moves an agent's legs out to a longer part."""
+    account, counts = w.agents[agent], w.counts[0]
+    start, to = account.payees_from, np.uint32(counts.legs_out)
+    account.payees_from = to
+    account.payees_room = max(ROOM_MIN, 2 * np.int64(account.payees_room))
+    counts.legs_out += account.payees_room
+    for k in range(account.payees):
+        _move_leg_out(w, np.uint32(start + k), np.uint32(to + k))
+
+
+@part
+def _move_payers(w: Work, agent: int) -> None:
+    """Moves an agent's legs in to a longer part."""
+    account, counts = w.agents[agent], w.counts[0]
+    start, to = account.payers_from, np.uint32(counts.legs_in)
+    account.payers_from = to
+    account.payers_room = max(ROOM_MIN, 2 * np.int64(account.payers_room))
+    counts.legs_in += account.payers_room
+    for k in range(account.payers):
+        _move_leg_in(w, np.uint32(start + k), np.uint32(to + k))
+
+
+@inlined
+def _move_leg_out(w: Work, start: int, end: int) -> None:
+    source, target = w.legs_out[start], w.legs_out[end]
+    target.amount = source.amount
+    target.agent = source.agent
+    target.pair = source.pair
+    target.changed = source.changed
+    w.pairs[source.pair].leg_out = end
+
+
+@inlined
+def _move_leg_in(w: Work, start: int, end: int) -> None:
+    source, target = w.legs_in[start], w.legs_in[end]
+    target.amount = source.amount
+    target.agent = source.agent
+    target.pair = source.pair
+    w.pairs[source.pair].leg_in = end
+
+
+@inlined
+def _open_both_ways(w: Work, p: int) -> None:
+    counts, pair = w.counts[0], w.pairs[p]
+    both = w.both_ways[counts.both_ways]
+    if pair.sender < pair.receiver:
+        both.i = pair.sender
+        both.j = pair.receiver
+        both.pair = p
+        both.reverse = pair.reverse
+    else:
+        both.i = pair.receiver
+        both.j = pair.sender
+        both.pair = pair.reverse
+        both.reverse = p
+    pair.both_ways = counts.both_ways
+    w.pairs[pair.reverse].both_ways = counts.both_ways
+    counts.both_ways += 1
+
+
+@inlined
+def _close_both_ways(w: Work, p: int) -> None:
+    counts, pair = w.counts[0], w.pairs[p]
+    counts.both_ways -= 1
+    at = pair.both_ways
+    pair.both_ways = NIL
+    w.pairs[pair.reverse].both_ways = NIL
+    if at != counts.both_ways:
+        source, target = w.both_ways[counts.both_ways], w.both_ways[at]
+        target.i = source.i
+        target.j = source.j
+        target.pair = source.pair
+        target.reverse = source.reverse
+        w.pairs[source.pair].both_ways = at
+        w.pairs[source.reverse].both_ways = at
