@@ -70,7 +70,7 @@ def raw_days(context: dg.AssetExecutionContext, data: Data) -> Iterator[Any]:
             run = _find_run(data, run_id, days)
             for stored in _stored_days(context, data, run, days):
                 partition = partition_key(run_id, stored.day)
-                yield from contract_evaluations(partition, _heights(stored.frames), {})
+                yield from contract_evaluations(partition, stored.heights, {})
                 materialised |= _day_metadata(data, run, stored, partition)
                 context.log.info(_said(run, stored), extra={"milestone": True})
     except GeneratorExit:
@@ -96,7 +96,7 @@ def _told_of_failure(materialised: dict[tuple[dg.AssetKey, str], Metadata], erro
         yield dg.AssetMaterialization(key, partition=partition, metadata=metadata)
     if isinstance(error, DayRefused):
         partition = partition_key(error.run_id, error.day)
-        yield from contract_evaluations(partition, _heights(error.frames), error.broken)
+        yield from contract_evaluations(partition, error.heights, error.broken)
 
 
 def _find_run(data: Data, run_id: str, days: list[int]) -> Run:
@@ -130,29 +130,26 @@ def _stretches(days: list[int]) -> Iterator[tuple[int, int]]:
             first = following if following is not None else first
 
 
-def _heights(frames: dict[str, pl.DataFrame]) -> dict[str, int]:
-    return {table: frame.height for table, frame in frames.items()}
-
-
 def _said(run: Run, stored: StoredDay) -> str:
-    frames = stored.frames
+    heights = stored.heights
     return (
         f"{run.run_id}: day {stored.day} committed ({stored.day + 1} of {run.days}), "
-        f"{frames['arrivals'].height:,} payments arrived, {frames['settlements'].height:,} settled, "
-        f"{frames['lsm_cycles'].height:,} LSM cycles"
+        f"{heights['arrivals']:,} payments arrived, {heights['settlements']:,} settled, "
+        f"{heights['lsm_cycles']:,} LSM cycles"
     )
 
 
 def _day_metadata(data: Data, run: Run, stored: StoredDay, partition: str) -> dict[tuple[dg.AssetKey, str], Metadata]:
     metadata: dict[tuple[dg.AssetKey, str], Metadata] = {}
-    for table, frame in stored.frames.items():
+    for table, height in stored.heights.items():
+        first_rows = stored.head(table, _PREVIEW_ROWS).drop("config", strict=False)
         metadata[raw_key(table), partition] = {
-            "dagster/row_count": frame.height,
+            "dagster/row_count": height,
             "path": dg.MetadataValue.path(str(data.store.part(table, run.run_id, stored.day))),
-            "first rows": dg.MetadataValue.md(markdown_table(frame.drop("config", strict=False).head(_PREVIEW_ROWS))),
+            "first rows": dg.MetadataValue.md(markdown_table(first_rows)),
         }
     metadata[raw_key("lsm_cycles"), partition]["cycles by type"] = dg.MetadataValue.md(
-        markdown_table(_cycles_by_type(stored.frames["lsm_cycles"]))
+        markdown_table(_cycles_by_type(stored.table("lsm_cycles")))
     )
     metadata[CLOSING_STATE, partition] = {
         "dagster/row_count": len(run.members),

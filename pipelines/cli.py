@@ -142,7 +142,7 @@ def _run_and_store(
     figures = RunFigures()
     with run_progress(loaded, shown=bar) as progress:
         for stored in run_and_store_days(loaded, store, 0, loaded.days - 1, on_member=progress.member_day_done):
-            figures.add_day(stored.frames)
+            figures.add_day(stored.table("ticks"), stored.table("lsm_cycles"))
             if lines:  # the same words whatever the count, so that a log can be searched for them
                 progress.line(f"Persisted {figures.cycles_of_days[-1]} LSM cycles for day {stored.day}")
         store.drop_days_from(loaded.run_id, loaded.days)

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
@@ -54,6 +55,15 @@ class RawStore:
         """The rows of a table for a run and day."""
         return pl.read_parquet(self.part(table, run_id, day), hive_partitioning=False)
 
+    def read_head(self, table: str, run_id: str, day: int, rows: int) -> pl.DataFrame:
+        """The first rows of a table for a run and day."""
+        return pl.read_parquet(self.part(table, run_id, day), hive_partitioning=False, n_rows=rows)
+
+    def height(self, table: str, run_id: str, day: int) -> int:
+        """How many rows of a table there are for a run and day."""
+        rows = pl.scan_parquet(self.part(table, run_id, day), hive_partitioning=False).select(pl.len())
+        return int(rows.collect().item())
+
     def read_closing(self, run_id: str, day: int) -> dict[str, SystemState]:
         """The closing states of a run's day by simulation_id.
 
@@ -70,7 +80,7 @@ class RawStore:
         for line in content.splitlines():  # bytes: a text would also be split inside an id, at U+2028 and the like
             member = json.loads(line)
             try:
-                states[member["simulation_id"]] = SystemState.from_json(json.dumps(member["state"]))
+                states[member["simulation_id"]] = SystemState.from_content(member["state"])
             except ValueError as error:
                 remedy = f"{error}; another version wrote it, so run {run_id} again from day 0"
                 raise InputError(file, [Problem("", ABSENT, remedy)]) from error
@@ -79,28 +89,11 @@ class RawStore:
     def write_day(
         self, run_id: str, day: int, frames: Mapping[str, pl.DataFrame], closing: Sequence[tuple[str, SystemState]]
     ) -> None:
-        """Commits a day of a run: its tables, then its closing states, given as (simulation_id, state).
-
-        Days after one whose closing states change are removed. A crash leaves the day as it was or as it is to
-        be, or, if it replaces other content, not committed.
-        """
-        assert set(frames) == set(CONTRACTS), sorted(frames)
-        parts = {table: self.part(table, run_id, day) for table in CONTRACTS}
-        staged = {table: _staged_parquet(frames[table], part) for table, part in parts.items()}
-        mark = self.state_file(run_id, day)
-        content = "".join(
-            f'{{"simulation_id":{json.dumps(name)},"state":{state.to_json()}}}\n' for name, state in closing
-        ).encode()
-        staged_mark = _staged(mark, content)
-        staged_files = [*((staged[table], part) for table, part in parts.items()), (staged_mark, mark)]
-        if mark.exists() and not _holds_same(staged_mark, mark):
-            # What the later days started from is no more: they would not follow from this day.
-            self.drop_days_from(run_id, day + 1)
-        if mark.exists() and not all(_holds_same(new, old) for new, old in staged_files):
-            mark.unlink()
-            _flush(mark.parent)
-        for new, old in staged_files:
-            _replace(new, old)
+        """Commits a day of a run, all of whose tables are there, with its closing states, as NewDay does."""
+        new_day = NewDay(self, run_id, day)
+        for table, frame in frames.items():
+            new_day.stage(table, frame)
+        new_day.commit(closing)
 
     def drop_days_from(self, run_id: str, first_day: int) -> None:
         """Removes the days of a run from first_day on, latest first, each day's mark before its tables."""
@@ -113,6 +106,53 @@ class RawStore:
                     if folder.exists():
                         shutil.rmtree(folder)
                         _flush(folder.parent)
+
+
+class NewDay:
+    """A day of a run on its way into the store: its tables lie beside their places until it is committed."""
+
+    def __init__(self, store: RawStore, run_id: str, day: int) -> None:
+        self._store, self._run_id, self._day = store, run_id, day
+        self._staged: dict[str, Path] = {}
+
+    def stage(self, table: str, frame: pl.DataFrame) -> None:
+        """Writes a table of the day where no reader looks; threads may stage a table each."""
+        self._staged[table] = _staged_parquet(frame, self._place(table))
+
+    def discard(self) -> None:
+        """Takes away what has been staged, and folders made for nothing else."""
+        for table, staged in self._staged.items():
+            staged.unlink()
+            day = self._place(table).parent
+            for folder in (day, day.parent):
+                with suppress(OSError):  # something else is in it
+                    folder.rmdir()
+
+    def commit(self, closing: Sequence[tuple[str, SystemState]]) -> None:
+        """Commits the day: its tables, all of them staged, then its closing states, given as (simulation_id, state).
+
+        Days after one whose closing states change are removed. A crash leaves the day as it was or as it is to
+        be, or, if it replaces other content, not committed.
+        """
+        assert set(self._staged) == set(CONTRACTS), sorted(self._staged)
+        mark = self._store.state_file(self._run_id, self._day)
+        content = "".join(
+            f'{{"simulation_id":{json.dumps(name)},"state":{state.to_json()}}}\n' for name, state in closing
+        ).encode()
+        staged_mark = _staged(mark, content)
+        parts = [(self._staged[table], self._place(table)) for table in CONTRACTS]
+        staged_files = [*parts, (staged_mark, mark)]
+        if mark.exists() and not _holds_same(staged_mark, mark):
+            # What the later days started from is no more: they would not follow from this day.
+            self._store.drop_days_from(self._run_id, self._day + 1)
+        if mark.exists() and not all(_holds_same(new, old) for new, old in staged_files):
+            mark.unlink()
+            _flush(mark.parent)
+        for new, old in staged_files:
+            _replace(new, old)
+
+    def _place(self, table: str) -> Path:
+        return self._store.part(table, self._run_id, self._day)
 
 
 def replace_file(target: Path, content: bytes) -> None:

@@ -85,15 +85,13 @@ class RunFigures:
         """All cycles together."""
         return sum(self.netting_by.values(), Netting())
 
-    def add_day(self, frames: dict[str, pl.DataFrame]) -> None:
-        """Counts in the raw tables of a day."""
-        ticks = frames["ticks"]
+    def add_day(self, ticks: pl.DataFrame, cycles: pl.DataFrame) -> None:
+        """Counts in the raw tables `ticks` and `lsm_cycles` of a day."""
         self.arrived += Volume(_sum(ticks["arrivals"]), _sum(ticks["arrival_value"]))
         for mechanism in MECHANISMS:
             self.settled_by[mechanism] += Volume(
                 _sum(ticks[f"settled_{mechanism}"]), _sum(ticks[f"settled_value_{mechanism}"])
             )
-        cycles = frames["lsm_cycles"]
         for kind in CYCLE_TYPES:
             chosen = cycles.filter(pl.col("cycle_type") == kind)
             self.netting_by[kind] += Netting(

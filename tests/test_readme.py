@@ -72,7 +72,7 @@ def test_the_research_day_does_what_is_shown() -> None:
         "gross value": [sum(cycle.total_value for cycle in found) for found in of.values()],
         "net value": [sum(cycle.settled_value for cycle in found) for found in of.values()],
     }
-    shown = block_that_begins("research_day.base.s3: 1 simulation of 3 days, from")
+    shown = block_that_begins("research_day.base.s1: 1 simulation of 3 days, from")
     assert len(days) == 3
     assert shown[1:4] == days
     rows = [" ".join(line.split()) for line in shown]

@@ -3,13 +3,17 @@
 Frames must be eager: on a lazy frame pandera checks types alone and lets bad values pass.
 """
 
+import threading
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import pandera.errors
 import polars as pl
 
 from pipelines.contracts import tables
 from pipelines.contracts.columns import RawTable
+from pipelines.contracts.verdict import surely_keeps
 
 CONTRACTS: dict[str, type[RawTable]] = {
     "simulations": tables.Simulations,
@@ -25,6 +29,9 @@ CONTRACTS: dict[str, type[RawTable]] = {
 }
 """Every raw table's contract by the table's name."""
 
+_ONE_AT_A_TIME = threading.Lock()
+"""pandera keeps settings that are not meant to be shared by threads."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -39,10 +46,7 @@ class Column:
 
 def columns_of(table: str) -> list[Column]:
     """The columns of a raw table, in order."""
-    return [
-        Column(name, column.dtype.type, column.nullable, column.description, column.metadata["unit"])
-        for name, column in CONTRACTS[table].to_schema().columns.items()
-    ]
+    return list(_columns_of(table))
 
 
 def schema_of(table: str) -> pl.Schema:
@@ -52,7 +56,7 @@ def schema_of(table: str) -> pl.Schema:
 
 def primary_key_of(table: str) -> list[str]:
     """The columns that together name a row of a raw table."""
-    return list(CONTRACTS[table].to_schema().unique or [])
+    return list(_pandera_schema(table).unique or [])
 
 
 def grain_of(table: str) -> str:
@@ -80,8 +84,25 @@ def validate(table: str, frame: pl.DataFrame) -> None:
     """Holds an eager frame against its table's contract. Raises ContractBroken with every failing value."""
     if not isinstance(frame, pl.DataFrame):
         raise TypeError(f"{table}: contracts check eager frames; collect the {type(frame).__name__} first")
+    if surely_keeps(_pandera_schema(table), schema_of(table), frame):
+        return
     try:
-        CONTRACTS[table].validate(frame, lazy=True)
+        with _ONE_AT_A_TIME:
+            _pandera_schema(table).validate(frame, lazy=True)
     except pandera.errors.SchemaErrors as error:
         cases = error.failure_cases.select("column", "check", "failure_case", "index")
         raise ContractBroken(table, cases) from None
+
+
+@cache
+def _pandera_schema(table: str) -> Any:
+    """A contract as pandera checks it; making it takes as long as checking a small table."""
+    return CONTRACTS[table].to_schema()
+
+
+@cache
+def _columns_of(table: str) -> tuple[Column, ...]:
+    return tuple(
+        Column(name, column.dtype.type, column.nullable, column.description, column.metadata["unit"])
+        for name, column in _pandera_schema(table).columns.items()
+    )

@@ -177,7 +177,9 @@ class LsmCycles(RawTable):
     @pa.dataframe_check(name="lists hold no nulls")
     def lists_are_full(cls, data: pa.PolarsData) -> pl.LazyFrame:  # noqa: D102
         lists = [pl.col(name).list for name in ("agents", "transactions", "amounts", "net_positions")]
-        return data.lazyframe.select(pl.all_horizontal(one.drop_nulls().list.len() == one.len() for one in lists))
+        return data.lazyframe.select(
+            pl.all_horizontal(one.eval(pl.element().is_not_null()).list.all() for one in lists)
+        )
 
     @pa.dataframe_check(name="cycle_type is bilateral exactly when cycle_length is 2")
     def type_follows_length(cls, data: pa.PolarsData) -> pl.LazyFrame:  # noqa: D102

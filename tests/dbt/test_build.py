@@ -46,7 +46,7 @@ def test_runs_show_what_the_laws_speak_of(built: tuple[Dbt, dict[str, str]]) -> 
             (select count(*) from fct_transactions where status = 'settled' and nights > 0) as settled_later,
             (select count(*) from fct_transactions where nights > 1) as two_nights
     """).row(0, named=True)
-    assert shown["simulations"] == 7
+    assert shown["simulations"] == 8
     assert {what for what, count in shown.items() if not count} == set()
 
 

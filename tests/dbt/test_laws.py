@@ -16,15 +16,12 @@ from tests.dbt.warehouse import Dbt, outcomes
 
 pytestmark = pytest.mark.slow
 
-RUN = "carried"
-"""The run whose tables are tampered with: three days, with queues over night."""
+RUN = "worked"
+"""The run whose tables are tampered with: tests/dbt/warehouse.py says what happens in it, step by step."""
 
 RAW = {
-    (
-        "update arrivals set amount = amount + 1 "
-        "where rowid = (select min(rowid) from arrivals where transaction in "
-        "(select transaction from settlements where mechanism = 'immediate'))"
-    ): [
+    # A pays 41 first of all: it owes one more from then on, at its peak and at every tick end.
+    "update arrivals set amount = amount + 1 where transaction = 'alone'": [
         "agent_day_counts_equal_events",
         "balances_follow_from_settlements",
         "liquidity_used_is_peak_net_debit",
@@ -32,11 +29,8 @@ RAW = {
         "tick_credit_follows_from_settlements",
         "transactions_are_those_that_arrived",
     ],
-    (
-        "update arrivals set amount = amount + 1 "
-        "where rowid = (select min(rowid) from arrivals where transaction in "
-        "(select transaction from settlements where mechanism = 'ring'))"
-    ): [
+    # The same in a cycle, and of a payment that waits at the end of tick 1.
+    "update arrivals set amount = amount + 1 where transaction = 'ring_ac'": [
         "agent_day_counts_equal_events",
         "balances_follow_from_settlements",
         "cycle_amounts_are_those_of_the_transactions",
@@ -47,33 +41,37 @@ RAW = {
         "tick_queues_follow_from_transactions",
         "transactions_are_those_that_arrived",
     ],
-    (
-        "update agent_days set closing_balance = closing_balance + 1 "
-        "where rowid = (select min(rowid) from agent_days where day = 2)"
-    ): ["balances_follow_from_settlements", "money_is_conserved"],
-    "update agent_days set min_balance = -1000000 where rowid = 0": [
+    # The last day: none follows that opens with it.
+    "update agent_days set closing_balance = closing_balance + 1 where agent = 'A' and day = 2": [
+        "balances_follow_from_settlements",
+        "money_is_conserved",
+    ],
+    "update agent_days set min_balance = -1000000 where agent = 'A' and day = 0": [
         "available_liquidity_is_never_negative",
         "balances_follow_from_settlements",
     ],
-    "update agent_days set max_balance = max_balance + 1 where rowid = 0": ["balances_follow_from_settlements"],
-    "update agent_days set peak_net_debit = peak_net_debit + 1 where rowid = 0": [
+    "update agent_days set max_balance = max_balance + 1 where agent = 'A' and day = 0": [
+        "balances_follow_from_settlements"
+    ],
+    "update agent_days set peak_net_debit = peak_net_debit + 1 where agent = 'A' and day = 0": [
         "balances_follow_from_settlements",
         "liquidity_used_is_peak_net_debit",
         "liquidity_used_is_the_sum_over_agents",
     ],
-    (
-        "update agent_days set opening_balance = opening_balance + 1 "
-        "where rowid = (select min(rowid) from agent_days where day = 1)"
-    ): [
+    # A opens day 1 with credit in use: -10.
+    "update agent_days set opening_balance = opening_balance + 1 where agent = 'A' and day = 1": [
         "balances_follow_from_settlements",
         "days_open_as_the_day_before_closed",
         "money_is_conserved",
         "opening_balances_agree",
         "tick_credit_follows_from_settlements",
     ],
-    "update agents set opening_balance = opening_balance + 1 where rowid = 0": ["opening_balances_agree"],
-    "update agents set policy = 'other' where rowid = 0": ["policies_agree"],
-    "insert into settlements select * replace (9999 as settlement_seq) from settlements where rowid = 0": [
+    "update agents set opening_balance = opening_balance + 1 where agent = 'A' and day = 0": ["opening_balances_agree"],
+    "update agents set policy = 'other' where agent = 'A' and day = 0": ["policies_agree"],
+    # A pays 40 at tick 0, and again in the day's last step, when it owes 10: 50 is no more than its peak of 70.
+    (
+        "insert into settlements select * replace (9999 as settlement_seq) from settlements where transaction = 'alone'"
+    ): [
         "agent_day_counts_equal_events",
         "balances_follow_from_settlements",
         "settlement_steps_follow_the_clock",
@@ -82,10 +80,8 @@ RAW = {
         "transactions_end_a_day_once",
         "transactions_settle_at_most_once",
     ],
-    (
-        "delete from settlements "
-        "where rowid = (select min(rowid) from settlements where mechanism = 'immediate' and day = 0)"
-    ): [
+    # Neither settled nor queued, it stands in Queue 1 to the end of the day, and A owes 40 less.
+    "delete from settlements where transaction = 'alone'": [
         "agent_day_counts_equal_events",
         "agent_queue_peaks_follow_from_transactions",
         "arrivals_settle_or_are_queued",
@@ -95,11 +91,8 @@ RAW = {
         "tick_credit_follows_from_settlements",
         "tick_queues_follow_from_transactions",
     ],
-    (
-        "delete from settlements "
-        "where rowid = (select min(rowid) from settlements where day = 1 and transaction in "
-        "(select transaction from queue_snapshots where day = 0))"
-    ): [
+    # The same of a payment that was carried in; D's peak is what it pays here, and A's credit ends with it.
+    "delete from settlements where transaction = 'overnight'": [
         "agent_day_counts_equal_events",
         "agent_queue_peaks_follow_from_transactions",
         "balances_follow_from_settlements",
@@ -109,19 +102,19 @@ RAW = {
         "tick_credit_follows_from_settlements",
         "tick_queues_follow_from_transactions",
     ],
-    (
-        "update settlements set entry_tick = -1 "
-        "where rowid = (select min(rowid) from settlements where mechanism = 'queue' and day = 0)"
-    ): ["tick_queues_follow_from_transactions", "transactions_move_forward"],
-    (
-        "update settlements set settlement_seq = 10 "
-        "where rowid = (select min(rowid) from settlements where settlement_seq = 20 and day = 0)"
-    ): ["settlement_steps_follow_the_clock"],
-    "update queue_snapshots set agent = case agent when 'A' then 'B' else 'A' end where rowid = 0": [
+    # In Queue 2 four ticks before it arrives; C has one payment in it all the same.
+    "update settlements set entry_tick = -1 where transaction = 'waits'": [
+        "tick_queues_follow_from_transactions",
+        "transactions_move_forward",
+    ],
+    # Its agents settle nothing else on that day, so that no balance depends on when it settled.
+    "update settlements set settlement_seq = -1 where transaction = 'apart'": ["settlement_steps_follow_the_clock"],
+    "update queue_snapshots set agent = 'A' where transaction = 'overnight'": [
         "agent_day_counts_equal_events",
         "queued_transactions_are_queued_by_their_sender",
     ],
-    "delete from queue_snapshots where rowid = 0": [
+    # On day 0 it stands in Queue 1 to the end, on day 1 it settles from nowhere: D's only queued payment, and its peak.
+    "delete from queue_snapshots where transaction = 'overnight'": [
         "agent_day_counts_equal_events",
         "agent_queue_peaks_follow_from_transactions",
         "arrivals_settle_or_are_queued",
@@ -129,175 +122,200 @@ RAW = {
         "only_outstanding_transactions_settle_or_are_queued",
         "tick_queues_follow_from_transactions",
     ],
-    "update queue_snapshots set outcome = 'cancelled' where rowid = 0": [
+    # The same on day 1; day 0 stays as it is.
+    "update queue_snapshots set outcome = 'cancelled' where transaction = 'overnight'": [
         "agent_queue_peaks_follow_from_transactions",
         "liquidity_used_is_peak_net_debit",
         "only_outstanding_transactions_settle_or_are_queued",
         "tick_queues_follow_from_transactions",
     ],
-    "delete from ticks where rowid = 0": [
+    # Tick 7: one payment arrives and settles, no queue and no credit changes.
+    "delete from ticks where tick = 7": [
         "every_tick_and_agent_has_its_row",
         "settled_payments_equal_tick_sums",
         "tick_counts_equal_events",
     ],
-    "update ticks set tick = tick + 1000 where rowid = 0": [
+    # Tick 0: nothing is queued, so that no LSM runs. As the day's last tick it would leave two queued and 10 of credit.
+    "update ticks set tick = tick + 1000 where tick = 0": [
         "tick_counts_equal_events",
         "tick_credit_follows_from_settlements",
         "tick_queues_follow_from_transactions",
         "ticks_lie_in_their_day",
     ],
-    "delete from policy_snapshots where rowid = 0": ["every_tick_and_agent_has_its_row", "policies_agree"],
+    "delete from policy_snapshots where agent = 'A' and day = 0": [
+        "every_tick_and_agent_has_its_row",
+        "policies_agree",
+    ],
     "update simulations set num_days = 2 where day = 2": [
         "days_follow_each_other_from_0",
         "simulations_agree_across_days",
     ],
-    "update simulations set rng_seed = 8 where rowid = (select min(rowid) from simulations where day = 2)": [
+    "update simulations set rng_seed = rng_seed + 1 where day = 2": [
         "simulation_ids_name_run_arm_and_seed",
         "simulations_agree_across_days",
     ],
-    "update ticks set day = 1 where rowid = 0": ["folders_agree_with_their_rows"],
-    "update ticks set folder = 1 where rowid = 0": [
+    # The warehouse takes the day from the folder.
+    "update ticks set day = 1 where tick = 0": ["folders_agree_with_their_rows"],
+    # Day 0 lacks what settled in tick 0 and day 1 has it; day 1 opens with 10 of credit in use, tick 0 ends with 40.
+    "update ticks set folder = 1 where tick = 0": [
         "every_tick_and_agent_has_its_row",
         "folders_agree_with_their_rows",
         "settled_payments_equal_tick_sums",
         "tick_credit_follows_from_settlements",
         "ticks_lie_in_their_day",
     ],
-    "update lsm_runs set simulation_id = 'cancelled.base.s7' where rowid = 0": [
+    # A run that settled nothing, so that no cycle lacks it. The other simulation has no ticks.
+    "update lsm_runs set simulation_id = 'elsewhere.base.s0' where tick = 1": [
         "folders_agree_with_their_rows",
         "lsm_runs_leave_queue2_as_their_tick_does",
     ],
-    "delete from lsm_cycles where rowid = (select min(rowid) from lsm_cycles where cycle_seq = 2)": [
+    # The last of the day's cycles.
+    "delete from lsm_cycles where mechanism = 'bilateral'": [
         "lsm_run_counts_equal_events",
         "lsm_settlements_stand_in_their_cycle",
     ],
-    "delete from lsm_cycles where rowid = (select min(rowid) from lsm_cycles where cycle_seq = 0)": [
+    # The first of the day's cycles.
+    "delete from lsm_cycles where mechanism = 'ring'": [
         "cycles_are_numbered_without_gaps",
         "lsm_run_counts_equal_events",
         "lsm_settlements_stand_in_their_cycle",
     ],
-    "update lsm_cycles set total_value = total_value + 1 where rowid = 0": [
+    "update lsm_cycles set total_value = total_value + 1 where mechanism = 'ring'": [
         "cycle_values_follow_from_amounts",
         "lsm_run_counts_equal_events",
     ],
-    "update lsm_cycles set min_amount = min_amount + 1 where rowid = 0": ["cycle_values_follow_from_amounts"],
-    "update lsm_cycles set amounts = list_reverse(amounts) where rowid = 0": [
+    "update lsm_cycles set min_amount = min_amount + 1 where mechanism = 'ring'": ["cycle_values_follow_from_amounts"],
+    # The ring's amounts are 500, 490 and 470, its net positions -30, 10 and 20: no turn or change of sign repeats them.
+    "update lsm_cycles set amounts = list_reverse(amounts) where mechanism = 'ring'": [
         "cycle_amounts_are_those_of_the_transactions"
     ],
-    "update lsm_cycles set amounts = amounts || [0] where rowid = 0": [
+    "update lsm_cycles set amounts = amounts || [0] where mechanism = 'ring'": [
         "cycle_amounts_are_those_of_the_transactions",
         "cycle_lists_are_aligned",
         "cycle_transactions_settled_in_it",
         "cycle_values_follow_from_amounts",
     ],
-    "update lsm_cycles set net_positions = list_transform(net_positions, lambda x: -x) where rowid = 0": [
+    "update lsm_cycles set net_positions = list_transform(net_positions, lambda x: -x) where mechanism = 'ring'": [
         "cycle_net_positions_follow_from_transactions"
     ],
-    "update lsm_cycles set net_positions = list_transform(net_positions, lambda x: x + 1) where rowid = 0": [
+    "update lsm_cycles set net_positions = list_transform(net_positions, lambda x: x + 1) where mechanism = 'ring'": [
         "cycle_net_positions_follow_from_transactions",
         "cycle_net_positions_sum_to_0",
         "cycle_settled_value_is_its_net",
     ],
-    "update lsm_cycles set settled_value = settled_value + 1 where rowid = 0": [
+    "update lsm_cycles set settled_value = settled_value + 1 where mechanism = 'ring'": [
         "cycle_settled_value_is_its_net",
         "lsm_run_counts_equal_events",
     ],
-    (
-        "update lsm_cycles set cycle_type = 'multilateral' "
-        "where rowid = (select min(rowid) from lsm_cycles where mechanism = 'bilateral')"
-    ): ["cycle_type_follows_length"],
-    (
-        "update lsm_cycles set cycle_length = 4 "
-        "where rowid = (select min(rowid) from lsm_cycles where mechanism = 'ring')"
-    ): ["cycle_length_counts_agents"],
-    (
-        "update lsm_cycles set agents = list_reverse(agents) "
-        "where rowid = (select min(rowid) from lsm_cycles where mechanism = 'ring')"
-    ): ["cycle_net_positions_follow_from_transactions", "rings_are_paid_around"],
-    (
-        "update lsm_cycles set transactions = list_reverse(transactions) "
-        "where rowid = (select min(rowid) from lsm_cycles where mechanism = 'ring')"
-    ): ["cycle_amounts_are_those_of_the_transactions", "rings_are_paid_around"],
-    (
-        "update settlements set lsm_pass = lsm_pass + 1 "
-        "where rowid = (select min(rowid) from settlements where mechanism = 'ring')"
-    ): ["cycle_transactions_settled_in_it"],
-    (
-        "update settlements set mechanism = 'gridlock' "
-        "where rowid = (select min(rowid) from settlements where mechanism = 'ring')"
-    ): ["cycle_transactions_settled_in_it", "settlement_steps_follow_the_clock", "tick_counts_equal_events"],
-    (
-        "update settlements set wait_reason = null "
-        "where rowid = (select min(rowid) from settlements where mechanism = 'ring')"
-    ): ["cycle_transactions_were_in_queue2"],
-    (
-        "update settlements set cycle_seq = 99 "
-        "where rowid = (select min(rowid) from settlements where mechanism = 'ring')"
-    ): ["cycle_transactions_settled_in_it", "lsm_settlements_stand_in_their_cycle"],
-    (
-        "update settlements set settlement_seq = settlement_seq + 1 "
-        "where rowid = (select min(rowid) from settlements where mechanism = 'ring')"
-    ): [
+    "update lsm_cycles set cycle_type = 'multilateral' where mechanism = 'bilateral'": ["cycle_type_follows_length"],
+    "update lsm_cycles set cycle_length = 4 where mechanism = 'ring'": ["cycle_length_counts_agents"],
+    "update lsm_cycles set agents = list_reverse(agents) where mechanism = 'ring'": [
+        "cycle_net_positions_follow_from_transactions",
+        "rings_are_paid_around",
+    ],
+    "update lsm_cycles set transactions = list_reverse(transactions) where mechanism = 'ring'": [
+        "cycle_amounts_are_those_of_the_transactions",
+        "rings_are_paid_around",
+    ],
+    "update settlements set lsm_pass = lsm_pass + 1 where transaction = 'ring_ac'": [
+        "cycle_transactions_settled_in_it"
+    ],
+    "update settlements set mechanism = 'gridlock' where transaction = 'ring_ac'": [
+        "cycle_transactions_settled_in_it",
+        "settlement_steps_follow_the_clock",
+        "tick_counts_equal_events",
+    ],
+    "update settlements set wait_reason = null where transaction = 'ring_ac'": ["cycle_transactions_were_in_queue2"],
+    "update settlements set cycle_seq = 99 where transaction = 'ring_ac'": [
+        "cycle_transactions_settled_in_it",
+        "lsm_settlements_stand_in_their_cycle",
+    ],
+    # It joins the step of the pair, a tick later: until then C has paid 490 and received nothing.
+    "update settlements set settlement_seq = settlement_seq + 1 where transaction = 'ring_ac'": [
         "balances_follow_from_settlements",
         "cycles_settle_in_one_step",
         "liquidity_used_is_peak_net_debit",
         "settlement_steps_follow_the_clock",
     ],
-    "update ticks set settled_ring = settled_ring + 1 where rowid = 0": [
+    "update ticks set settled_ring = settled_ring + 1 where tick = 2": [
         "settled_payments_equal_tick_sums",
         "tick_counts_equal_events",
     ],
-    "update ticks set queue1_value = queue1_value + 1 where rowid = 0": ["tick_queues_follow_from_transactions"],
-    "update ticks set intraday_credit_used = intraday_credit_used + 1 where rowid = 0": [
+    "update ticks set queue1_value = queue1_value + 1 where tick = 2": ["tick_queues_follow_from_transactions"],
+    "update ticks set intraday_credit_used = intraday_credit_used + 1 where tick = 2": [
         "tick_credit_follows_from_settlements"
     ],
-    "update lsm_runs set passes = 0 where rowid = (select min(rowid) from lsm_runs where bilateral_cycles > 0)": [
-        "lsm_run_counts_equal_events"
-    ],
-    "update lsm_runs set bilateral_cycles = bilateral_cycles + 1 where rowid = 0": ["lsm_run_counts_equal_events"],
-    "update lsm_runs set retry_settled = retry_settled + 1 where rowid = 0": [
+    "update lsm_runs set passes = 0 where tick = 3": ["lsm_run_counts_equal_events"],
+    "update lsm_runs set bilateral_cycles = bilateral_cycles + 1 where tick = 3": ["lsm_run_counts_equal_events"],
+    "update lsm_runs set retry_settled = retry_settled + 1 where tick = 3": [
         "lsm_run_counts_equal_events",
         "lsm_runs_leave_queue2_as_their_tick_does",
     ],
-    "update lsm_runs set queue_value_after = queue_value_after + 1 where rowid = 0": [
+    "update lsm_runs set queue_value_after = queue_value_after + 1 where tick = 3": [
         "lsm_runs_leave_queue2_as_their_tick_does"
     ],
-    "update agent_days set lsm_releases = lsm_releases + 1 where rowid = 0": ["agent_day_counts_equal_events"],
-    "update agent_days set queue1_size_max = queue1_size_max + 1 where rowid = 0": [
+    "update agent_days set lsm_releases = lsm_releases + 1 where agent = 'A' and day = 0": [
+        "agent_day_counts_equal_events"
+    ],
+    "update agent_days set queue1_size_max = queue1_size_max + 1 where agent = 'A' and day = 0": [
         "agent_queue_peaks_follow_from_transactions"
     ],
-    "update agent_days set queue2_size_end = queue2_size_end + 1 where rowid = 0": ["agent_day_counts_equal_events"],
+    "update agent_days set queue2_size_end = queue2_size_end + 1 where agent = 'A' and day = 0": [
+        "agent_day_counts_equal_events"
+    ],
 }
-"""What is done to a raw table, and the laws that fail then."""
+"""What is done to a raw table, and the laws that must fail then; a comment says what that rests on."""
+
+DAY = "where run_id = 'worked' and day = 0"
 
 MARTS = {
-    "update fct_lsm_effectiveness_days set liquidity_used = liquidity_used + 1 where rowid = 0": [
+    f"update fct_lsm_effectiveness_days set liquidity_used = liquidity_used + 1 {DAY}": [
         "liquidity_used_is_the_sum_over_agents"
     ],
-    "update fct_lsm_effectiveness_days set liquidity_lower_bound = liquidity_upper_bound + 1 where rowid = 0": [
+    f"update fct_lsm_effectiveness_days set liquidity_lower_bound = liquidity_upper_bound + 1 {DAY}": [
         "liquidity_bounds_are_in_order"
     ],
-    "update fct_lsm_effectiveness_days set unsettled_count = unsettled_count + 1 where rowid = 0": [
+    f"update fct_lsm_effectiveness_days set unsettled_count = unsettled_count + 1 {DAY}": [
         "outstanding_transactions_settle_or_do_not"
     ],
-    "update fct_lsm_effectiveness_days set settled_value = settled_value + 1 where rowid = 0": [
+    f"update fct_lsm_effectiveness_days set settled_value = settled_value + 1 {DAY}": [
         "outstanding_transactions_settle_or_do_not",
         "settled_payments_equal_tick_sums",
     ],
-    "update fct_lsm_effectiveness_days set queue2_delay_indicator = queue2_delay_indicator + 0.1 where rowid = 0": [
+    f"update fct_lsm_effectiveness_days set queue2_delay_indicator = queue2_delay_indicator + 0.1 {DAY}": [
         "delays_of_both_queues_add_up"
     ],
-    "update fct_lsm_effectiveness_days set queue2_value_integral = queue2_value_integral + 1 where rowid = 0": [
+    f"update fct_lsm_effectiveness_days set queue2_value_integral = queue2_value_integral + 1 {DAY}": [
         "queue_value_integral_is_value_weighted_delay"
     ],
-    "update fct_lsm_effectiveness_days set lsm_value_share = 1.5 where rowid = 0": ["shares_lie_between_0_and_1"],
-    "update fct_cycle_type_days set cycles = cycles + 1 where rowid = 0": ["cycle_days_add_up_to_the_cycles"],
-    "update fct_cycle_length_days set net_value = net_value + 1 where rowid = 0": ["cycle_days_add_up_to_the_cycles"],
-    "delete from fct_transactions where rowid = 0": ["transactions_are_those_that_arrived"],
-    "delete from fct_lsm_cycle_transactions where rowid = 0": ["cycles_keep_all_their_transactions"],
-    "update fct_lsm_cycles set netting_ratio = -0.1 where rowid = 0": ["shares_lie_between_0_and_1"],
+    f"update fct_lsm_effectiveness_days set lsm_value_share = 1.5 {DAY}": ["shares_lie_between_0_and_1"],
+    f"update fct_cycle_type_days set cycles = cycles + 1 {DAY} and mechanism = 'ring'": [
+        "cycle_days_add_up_to_the_cycles"
+    ],
+    f"update fct_cycle_length_days set net_value = net_value + 1 {DAY} and cycle_length = 3": [
+        "cycle_days_add_up_to_the_cycles"
+    ],
+    "delete from fct_transactions where run_id = 'worked' and transaction = 'alone'": [
+        "transactions_are_those_that_arrived"
+    ],
+    "delete from fct_lsm_cycle_transactions where run_id = 'worked' and transaction = 'ring_ac'": [
+        "cycles_keep_all_their_transactions"
+    ],
+    f"update fct_lsm_cycles set netting_ratio = -0.1 {DAY} and mechanism = 'ring'": ["shares_lie_between_0_and_1"],
 }
-"""What is done to a mart, and the laws that fail then."""
+"""What is done to a mart, and the laws that must fail then."""
+
+SETTLED = [
+    # tick, settlement_seq, mechanism, transactions
+    (0, 0, "immediate", ["alone"]),
+    (2, 1, "ring", ["ring_ac", "ring_cd", "ring_da"]),
+    (3, 2, "bilateral", ["pair_bd", "pair_db"]),
+    (5, 3, "immediate", ["feeds"]),
+    (5, 4, "queue", ["waits"]),
+    (7, 5, "immediate", ["apart"]),
+    (12, 0, "immediate", ["brings"]),
+    (12, 1, "queue", ["overnight"]),
+]
 
 
 @pytest.fixture(scope="module")
@@ -308,6 +326,20 @@ def laws(built: tuple[Dbt, dict[str, str]]) -> dict[str, str]:
     compiled = {file.stem.removeprefix("assert_"): file.read_text() for file in folder.glob("assert_*.sql")}
     assert {f"assert_{law}" for law in compiled} == {node for node in outcome if node.startswith("assert_")}
     return compiled
+
+
+def test_what_is_tampered_with_went_as_it_was_worked_out(built: tuple[Dbt, dict[str, str]]) -> None:
+    steps = built[0].query("""
+        select settlement_tick, settlement_seq, mechanism, list(transaction order by transaction) as transactions
+        from stg_raw__settlements where run_id = 'worked' group by all order by 1, 2
+    """)
+    waiting = built[0].query("""
+        select tick, queue2_size, intraday_credit_used from stg_raw__ticks
+        where run_id = 'worked' and tick < 14 order by tick
+    """)
+    assert steps.rows() == SETTLED
+    assert waiting["queue2_size"].to_list() == [0, 1, 0, 0, 1, 0, 0, 0, 1, 2, 2, 2, 1, 1]
+    assert waiting["intraday_credit_used"].to_list() == [40, 40, 70, 70, 70, 10, 10, 10, 10, 10, 10, 10, 0, 0]
 
 
 def test_untampered_data_break_no_law(built: tuple[Dbt, dict[str, str]], laws: dict[str, str]) -> None:
@@ -332,7 +364,7 @@ def test_every_law_is_broken_by_some_tampering(laws: dict[str, str]) -> None:
 
 def test_dbt_names_the_broken_law_and_builds_no_mart_on_it(built: tuple[Dbt, dict[str, str]]) -> None:
     dbt, _ = built
-    with tampered(dbt, "update lsm_cycles set total_value = total_value + 1 where rowid = 0"):
+    with tampered(dbt, "update lsm_cycles set total_value = total_value + 1 where mechanism = 'ring'"):
         outcome = outcomes(dbt("build", "--exclude", "test_type:unit"))
     failing = {node for node, status in outcome.items() if status == "fail"}
     assert failing == {"assert_cycle_values_follow_from_amounts", "assert_lsm_run_counts_equal_events"}
@@ -355,7 +387,7 @@ def broken(dbt: Dbt, laws: dict[str, str], statement: str | None = None) -> list
 def tampered(dbt: Dbt, statement: str) -> Iterator[None]:
     """The run's raw tables as they are after a statement that changes one of them, for a while.
 
-    In the statement, tables bear their raw names; folder is the day of a row's folder, and rowid counts from 0.
+    In the statement, tables bear their raw names; folder is the day of a row's folder.
     """
     store = RawStore(dbt.folder)
     days = store.days_stored(RUN)

@@ -37,6 +37,48 @@ generate:
 """
 """Five banks that are short of money: three days of rings, bilateral nettings and queues over night."""
 
+WORKED = """
+name: worked
+ticks_per_day: 10
+num_days: 3
+agents:
+  - {id: A, opening_balance: 0, credit_limit: 100}
+  - {id: B, opening_balance: 100}
+  - {id: C, opening_balance: 0}
+  - {id: D, opening_balance: 0}
+  - {id: E, opening_balance: 0}
+  - {id: F, opening_balance: 5}
+arrivals:
+  - {id: alone,     sender: A, receiver: B, amount:   40, tick:  0}
+  - {id: ring_ac,   sender: A, receiver: C, amount:  500, tick:  1}
+  - {id: ring_cd,   sender: C, receiver: D, amount:  490, tick:  2}
+  - {id: ring_da,   sender: D, receiver: A, amount:  470, tick:  2}
+  - {id: pair_bd,   sender: B, receiver: D, amount:  300, tick:  3}
+  - {id: pair_db,   sender: D, receiver: B, amount:  280, tick:  3}
+  - {id: waits,     sender: C, receiver: A, amount:   60, tick:  4}
+  - {id: feeds,     sender: B, receiver: C, amount:   50, tick:  5}
+  - {id: apart,     sender: F, receiver: E, amount:    5, tick:  7}
+  - {id: overnight, sender: D, receiver: A, amount:  100, tick:  8}
+  - {id: stuck,     sender: E, receiver: B, amount: 1000, tick:  9}
+  - {id: brings,    sender: B, receiver: D, amount:   60, tick: 12}
+"""
+"""Three days that are worked out by hand; nothing in them is drawn. What settles, and the balances after it:
+
+| day | tick | step | what | by | A | B | C | D | E | F |
+|---|---|---|---|---|---|---|---|---|---|---|
+| 0 | 0 | 0 | alone | immediate | -40 | 140 | 0 | 0 | 0 | 5 |
+| 0 | 2 | 1 | ring_ac, ring_cd, ring_da | ring, cycle 0 | -70 | 140 | 10 | 20 | 0 | 5 |
+| 0 | 3 | 2 | pair_bd, pair_db | bilateral, cycle 1 | -70 | 120 | 10 | 40 | 0 | 5 |
+| 0 | 5 | 3 | feeds | immediate | -70 | 70 | 60 | 40 | 0 | 5 |
+| 0 | 5 | 4 | waits | queue | -10 | 70 | 0 | 40 | 0 | 5 |
+| 0 | 7 | 5 | apart | immediate | -10 | 70 | 0 | 40 | 5 | 0 |
+| 1 | 12 | 0 | brings | immediate | -10 | 10 | 0 | 100 | 5 | 0 |
+| 1 | 12 | 1 | overnight | queue | 90 | 10 | 0 | 0 | 5 | 0 |
+
+`overnight` is carried into day 1, `stuck` to the end. One payment waits at the end of ticks 1, 4 and 8 each, two at the
+end of ticks 9 to 11, one from then on.
+"""
+
 RUNS = {
     "carried": {"days": 3, "seeds": [1, 2], "arms": {"lsm_on": {}}},
     "cancelled": {"days": 2, "arms": {"base": {"set": {"end_of_day": "cancel", "queue2": {"discipline": "fifo"}}}}},
@@ -53,11 +95,12 @@ RUNS = {
 
 
 def store_runs(folder: Path) -> RawStore:
-    """Simulates the runs above and the smallest ring; their raw tables stand below folder/raw."""
+    """Simulates the runs above, the worked days and the smallest ring; their raw tables stand below folder/raw."""
     store = RawStore(folder)
     store.prepare()
     (folder / "five_banks.yaml").write_text(FIVE_BANKS)
-    files = [REPO / "scenarios" / "three_bank_ring.yaml"]
+    (folder / "worked.yaml").write_text(WORKED)
+    files = [REPO / "scenarios" / "three_bank_ring.yaml", folder / "worked.yaml"]
     for run_id, run in RUNS.items():
         files.append(folder / f"{run_id}.yaml")
         files[-1].write_text(yaml.safe_dump({"run_id": run_id, "scenario": "five_banks.yaml", **run}))

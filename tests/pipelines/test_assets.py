@@ -11,9 +11,9 @@ from pipelines import run_days
 from pipelines.assets import CLOSING_STATE, raw_days
 from pipelines.checks import raw_key
 from pipelines.contracts import CONTRACTS
+from pipelines.frames import MembersDay
 from pipelines.partitions import RANGE_END_TAG, RANGE_START_TAG, RUNS, partition_key
 from pipelines.resources import Data
-from sim_engine import DayRecord
 
 SCENARIO = """
 name: swap
@@ -117,15 +117,14 @@ def test_a_day_cannot_start_without_the_one_before(launch: Launch, data: Data) -
 def test_a_broken_contract_stops_its_day_shows_the_rows_and_keeps_the_days_before(
     launch: Launch, data: Data, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make = run_days.frames_of_day
+    make = run_days.frame_of
 
-    def with_a_gift_on_day_1(records: list[tuple[object, DayRecord]]) -> dict[str, pl.DataFrame]:
-        frames = make(records)  # type: ignore[arg-type]
-        is_day_1 = records[0][1].day == 1
-        gift = pl.col("received_value") + (3 if is_day_1 else 0)
-        return frames | {"agent_days": frames["agent_days"].with_columns(received_value=gift)}
+    def with_a_gift_on_day_1(table: str, day: MembersDay) -> pl.DataFrame:
+        frame = make(table, day)
+        is_spoilt = table == "agent_days" and day.records[0].day == 1
+        return frame.with_columns(pl.col("received_value") + 3) if is_spoilt else frame
 
-    monkeypatch.setattr(run_days, "frames_of_day", with_a_gift_on_day_1)
+    monkeypatch.setattr(run_days, "frame_of", with_a_gift_on_day_1)
     result = launch(0, 2)
     assert not result.success
     assert data.store.days_stored("swap") == [0]

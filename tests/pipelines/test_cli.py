@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from pipelines import cli, run_days
 from pipelines.cli import main
 from pipelines.places import DATA_VARIABLE, PROJECT_ROOT
-from pipelines.raw_store import RawStore
+from pipelines.raw_store import NewDay, RawStore
 from sim_engine import InputError, Problem, __version__
 from sim_engine.bounds import DAYS_MAX, SEED_MAX
 
@@ -221,14 +221,13 @@ def test_a_simulation_that_the_file_holds_is_refused_before_anything_is_simulate
 
 
 def test_a_broken_contract_ends_with_1_and_shows_the_failing_rows(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    frames_of_day = run_days.frames_of_day
+    frame_of = run_days.frame_of
 
-    def miscount(records: Any) -> dict[str, pl.DataFrame]:
-        frames = frames_of_day(records)
-        frames["lsm_cycles"] = frames["lsm_cycles"].with_columns(settled_value=pl.lit(-7, pl.Int64))
-        return frames
+    def miscount(table: str, day: Any) -> pl.DataFrame:
+        frame = frame_of(table, day)
+        return frame.with_columns(settled_value=pl.lit(-7, pl.Int64)) if table == "lsm_cycles" else frame
 
-    monkeypatch.setattr(run_days, "frames_of_day", miscount)
+    monkeypatch.setattr(run_days, "frame_of", miscount)
     result = payment_sim("run", "--config", RING)
     assert (result.exit_code, result.stdout) == (1, "")
     lines = result.stderr.splitlines()
@@ -244,11 +243,12 @@ def test_a_broken_contract_ends_with_1_and_shows_the_failing_rows(data: Path, mo
     assert RawStore(data).days_stored("three_bank_ring") == []
 
 
-def test_a_full_disk_ends_with_1_and_a_message(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("step", ["stage", "commit"])
+def test_a_full_disk_ends_with_1_and_a_message(data: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     def fill(*_: Any) -> None:
         raise OSError(28, "No space left on device", "data/raw")
 
-    monkeypatch.setattr(RawStore, "write_day", fill)
+    monkeypatch.setattr(NewDay, step, fill)
     result = payment_sim("run", "--config", RING)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "Stopped: [Errno 28] No space left on device: 'data/raw'\n"

@@ -1,7 +1,6 @@
 """Every contract refuses what breaks it: each column's checks and each row law, broken one at a time."""
 
-from collections.abc import Callable
-
+import pandera.polars
 import polars as pl
 import pytest
 
@@ -15,7 +14,6 @@ from pipelines.contracts import (
     schema_of,
     validate,
 )
-from pipelines.run_days import DayRefused, check_contracts
 from sim_engine.vocabulary import HIT_LIMITS, MECHANISMS, OUTCOMES, PRIORITIES, WAIT_REASONS
 from tests.helpers.settling import scenario_of
 from tests.helpers.tables import frames_of, run_all_days
@@ -375,13 +373,34 @@ def test_a_row_that_fails_is_told_under_its_contracts_name(frames):
         validate("arrivals", with_first(frames["arrivals"], sender="A", receiver="A"))
 
 
-def test_a_day_is_refused_with_every_contract_it_breaks(frames):
-    broken: dict[str, Callable] = {
-        "arrivals": lambda frame: with_first(frame, amount=0),
-        "ticks": lambda frame: frame.drop("tick"),
-    }
-    day = {table: broken.get(table, lambda frame: frame)(frame) for table, frame in frames.items()}
-    with pytest.raises(DayRefused, match=r"^run r, day 3 breaks its contracts.*: arrivals.*; ticks") as e:
-        check_contracts("r", 3, day)
-    assert set(e.value.broken) == {"arrivals", "ticks"}
-    assert e.value.day == 3
+# Sound frames are passed without asking pandera
+
+
+@pytest.mark.parametrize("table", CONTRACTS)
+def test_a_sound_frame_is_not_put_to_pandera(frames, table, monkeypatch):
+    def refuse(*_args, **_kwargs):
+        raise AssertionError("asked")
+
+    monkeypatch.setattr(pandera.polars.DataFrameSchema, "validate", refuse)
+    validate(table, frames[table])
+    with pytest.raises(AssertionError, match="asked"):
+        validate(table, frames[table].drop("day"))
+
+
+@pytest.mark.parametrize("table", CONTRACTS)
+def test_keys_that_share_no_more_than_a_hash_are_different(frames, table, monkeypatch):
+    twice = pl.concat([frames[table], frames[table].head(1)])
+    monkeypatch.setattr(
+        pl.DataFrame, "hash_rows", lambda frame: pl.repeat(7, frame.height, dtype=pl.UInt64, eager=True)
+    )
+    validate(table, frames[table])
+    assert [check for _, check in failures(table, twice)] == ["multiple_fields_uniqueness"] * 2
+
+
+def test_a_law_that_cannot_be_told_for_a_null_passes_it_as_pandera_does(frames):
+    """Null in a nullable column leaves the checks of its values open."""
+    settlements = frames["settlements"]
+    assert settlements["wait_reason"].null_count() > 0
+    assert settlements["lsm_pass"].null_count() > 0
+    CONTRACTS["settlements"].validate(settlements, lazy=True)
+    validate("settlements", settlements)

@@ -1,7 +1,9 @@
 """The tables of every run keep the laws of SPEC 5, checked from their rows alone."""
 
+import dataclasses
 from collections import Counter, defaultdict
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from pipelines.contracts import CONTRACTS, schema_of, validate
 from pipelines.frames import frames_of_day
+from pipelines.runs import Member
 from sim_engine import Scenario
 from tests.helpers.drawing import crowded_scenarios, scenarios
 from tests.helpers.settling import scenario_of
@@ -403,3 +406,73 @@ def test_config_in_the_simulations_table_is_the_text_that_its_hash_names():
     row = frames_of_day([(member_of(scenario), record)])["simulations"].row(0, named=True)
     assert pl.Series([row["config"]]).to_list() == [scenario.config]
     assert (row["scenario_hash"], row["num_agents"], row["ticks_per_day"]) == (scenario.scenario_hash, 3, 2)
+
+
+# Members of a run, whose arms may differ in anything but the days
+
+ARMS = {
+    "plain": scenario_of(LINES, ticks_per_day=2, days=3),
+    "more_agents_fewer_ticks": scenario_of(
+        "bank Z 9  bank A 0  bank B 5  bank C 0  pay Z>A 4  pay A>B 3  pay C>Z 8 @1 low  pay Z>C 80 @1", days=3,
+        ticks_per_day=1,
+    ),
+    "nothing_to_pay": scenario_of("bank A 0  bank B 5", days=3, ticks_per_day=4),
+    "no_lsm": scenario_of(LINES, lsm="", ticks_per_day=2, days=3, end_of_day="cancel"),
+    "queued_first": scenario_of(LINES, ticks_per_day=2, days=3, entry="queue", discipline="fifo"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "arms", [["plain", "no_lsm"], ["nothing_to_pay"], [*ARMS], [*reversed(ARMS)], ["nothing_to_pay", *ARMS, "plain"]]
+)
+def test_tables_of_several_members_are_theirs_end_to_end(arms):
+    members = [Member("told", f"arm_{place}", ARMS[arm]) for place, arm in enumerate(arms)]
+    records = [run_all_days(member.scenario) for member in members]
+    for day in range(3):
+        alone = [frames_of_day([(member, days[day][0])]) for member, days in zip(members, records, strict=True)]
+        together = frames_of_day([(member, days[day][0]) for member, days in zip(members, records, strict=True)])
+        assert list(together) == list(CONTRACTS)
+        for table in CONTRACTS:
+            assert together[table].equals(pl.concat([frames[table] for frames in alone]))
+            assert together[table].n_chunks() == 1
+            validate(table, together[table])
+    assert together["ticks"].height == sum(member.scenario.stated.ticks_per_day for member in members)
+
+
+def test_the_arms_above_differ_in_what_they_leave():
+    """Transactions carried in, cycles, settlements, and days without any of them."""
+    records = {arm: [record for record, _ in run_all_days(scenario)] for arm, scenario in ARMS.items()}
+    carried = {arm: [record.transactions.carried for record in days] for arm, days in records.items()}
+    cycles = {arm: sum(len(record.lsm_cycles.ticks) for record in days) for arm, days in records.items()}
+    assert carried["plain"][1:] == [1, 1]
+    assert carried["more_agents_fewer_ticks"][2] > 0
+    assert carried["nothing_to_pay"] == carried["no_lsm"] == [0, 0, 0]
+    assert cycles["plain"] > 0
+    assert cycles["queued_first"] > 0
+    assert cycles["no_lsm"] == cycles["nothing_to_pay"] == 0
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+def test_the_width_of_whole_numbers_in_records_is_no_matter(dtype):
+    """Counts and places may be narrower than money."""
+    scenario = ARMS["plain"]
+    ((record, _), *_) = run_all_days(scenario)
+    money = {"amounts", "net_positions", "min_amounts", "intraday_credit_used"}
+
+    def with_width(part):
+        arrays = {
+            field.name: getattr(part, field.name).astype(dtype)
+            for field in dataclasses.fields(part)
+            if isinstance(getattr(part, field.name), np.ndarray)
+            and getattr(part, field.name).dtype in (np.int32, np.int64)
+            and not (field.name in money or "value" in field.name or "balance" in field.name or "coll" in field.name)
+        }
+        assert arrays
+        return dataclasses.replace(part, **arrays)
+
+    parts = {field.name: getattr(record, field.name) for field in dataclasses.fields(record) if field.name != "day"}
+    parts = {name: part if name == "tick_ends" else with_width(part) for name, part in parts.items()}
+    frames = frames_of_day([(member_of(scenario), dataclasses.replace(record, **parts))])
+    expected = frames_of_day([(member_of(scenario), record)])
+    assert expected["lsm_cycles"].height > 0
+    assert [table for table in CONTRACTS if not frames[table].equals(expected[table])] == []

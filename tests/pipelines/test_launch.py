@@ -58,9 +58,9 @@ def test_the_readmes_questions_are_answered_by_the_warehouse(launched: tuple[Pat
 
 @pytest.mark.slow
 def test_a_failed_run_says_why_and_where_the_rest_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make = run_days.frames_of_day
+    make = run_days.frame_of
     monkeypatch.setattr(
-        run_days, "frames_of_day", lambda records: make(records) | {"ticks": make(records)["ticks"][1:, :-1]}
+        run_days, "frame_of", lambda table, day: make(table, day)[1:, :-1] if table == "ticks" else make(table, day)
     )
     result = pipeline(RING, tmp_path / "data")
     assert result.exit_code == 1

@@ -12,7 +12,7 @@ import pytest
 
 from pipelines.contracts import CONTRACTS, schema_of
 from pipelines.frames import frames_of_day
-from pipelines.raw_store import RawStore
+from pipelines.raw_store import NewDay, RawStore
 from sim_engine import InputError, SystemState, run_day
 from tests.helpers.settling import scenario_of
 from tests.helpers.tables import member_of
@@ -80,6 +80,14 @@ def test_what_was_written_is_read(store):
     assert is_same(stored(store), content)
     assert store.read_table("arrivals", RUN, 0).height == 2
     assert store.read_table("arrivals", RUN, 0).schema == schema_of("arrivals")
+
+
+def test_a_tables_first_rows_and_their_number_are_read_alone(store):
+    frames, closing = content_of(5)
+    write(store, (frames, closing))
+    for table in CONTRACTS:
+        assert store.height(table, RUN, 0) == frames[table].height
+        assert store.read_head(table, RUN, 0, 1).equals(frames[table].head(1))
 
 
 def test_a_table_without_rows_gets_a_typed_file(store):
@@ -208,6 +216,43 @@ def test_what_cannot_be_removed_is_an_error_not_a_silence(store, monkeypatch):
     monkeypatch.setattr(os, "unlink", refuse)
     with pytest.raises(PermissionError):
         store.drop_days_from(RUN, 1)
+
+
+# Staged and not committed
+
+
+def staged(store: RawStore, content: Content, day: int = 0) -> NewDay:
+    new_day = NewDay(store, RUN, day)
+    for table, frame in content[0].items():
+        new_day.stage(table, frame)
+    return new_day
+
+
+def test_what_is_staged_is_not_there_for_readers_until_it_is_committed(store):
+    content = content_of(5)
+    new_day = staged(store, content)
+    assert len(files_of(store)) == len(CONTRACTS)
+    assert not [file for file in store.root.rglob("*.parquet") if not file.name.startswith(".")]
+    assert store.days_stored(RUN) == []
+    new_day.commit([(NAME, content[1])])
+    assert is_same(stored(store), content)
+    assert len(files_of(store)) == len(CONTRACTS) + 1
+
+
+def test_discarding_a_first_day_leaves_nothing_of_its_run(store):
+    store.prepare()
+    before = sorted(store.root.rglob("*"))
+    staged(store, content_of(5)).discard()
+    assert sorted(store.root.rglob("*")) == before
+
+
+def test_discarding_a_day_leaves_what_was_stored(store):
+    days = three_days(store)
+    before = sorted(store.root.rglob("*"))
+    staged(store, content_of(8, 1), 1).discard()
+    staged(store, content_of(8, 2), 3).discard()
+    assert sorted(store.root.rglob("*")) == before
+    assert all(is_same(stored(store, day), content) for day, content in enumerate(days))
 
 
 # Crashes: every write, flush, replacement and removal fails in turn

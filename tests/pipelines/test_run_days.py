@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import polars as pl
@@ -13,10 +14,11 @@ from hypothesis import strategies as st
 
 from pipelines import run_days
 from pipelines.contracts import CONTRACTS
+from pipelines.frames import frames_of_day
 from pipelines.raw_store import RawStore
-from pipelines.run_days import DayRefused, opening_states, reusable_day, run_and_store_days
+from pipelines.run_days import DayRefused, RunStopped, opening_states, reusable_day, run_and_store_days
 from pipelines.runs import Member, Run, load_run
-from sim_engine import InputError, Scenario, SystemState, run_day
+from sim_engine import InputError, Problem, Scenario, SystemState, run_day
 from sim_engine import run_days as simulate_days
 from tests.helpers.drawing import crowded_scenarios, scenarios
 
@@ -106,8 +108,8 @@ def check_days_can_be_cut_anywhere(scenario: Scenario) -> None:
         text = state.to_json()
         assert state == closing
         assert text == closing.to_json()
-        frames = run_days.frames_of_day([(single(scenario).members[0], again)])
-        expected = run_days.frames_of_day([(single(scenario).members[0], record)])
+        frames = frames_of_day([(single(scenario).members[0], again)])
+        expected = frames_of_day([(single(scenario).members[0], record)])
         assert [table for table in CONTRACTS if not frames[table].equals(expected[table])] == []
 
 
@@ -214,7 +216,10 @@ def test_each_day_is_handed_out_as_it_was_stored(run, store):
     assert [stored.day for stored in days] == [0, 1, 2]
     for stored in days:
         for table in CONTRACTS:
-            assert store.read_table(table, "two_arms", stored.day).equals(stored.frames[table])
+            kept = store.read_table(table, "two_arms", stored.day)
+            assert stored.table(table).equals(kept)
+            assert stored.head(table, 2).equals(kept.head(2))
+            assert stored.heights[table] == kept.height
 
 
 def test_days_are_committed_one_by_one(run, store):
@@ -297,9 +302,8 @@ def test_a_stored_day_is_reused_only_where_simulating_it_would_give_the_same(run
     assert reusable_day(run, store, 0) is None
     (first,) = run_and_store_days(run, store, 0, 0)
     reused = reusable_day(run, store, 0)
-    assert reused is not None
-    assert reused.day == 0
-    assert [table for table in CONTRACTS if not reused.frames[table].equals(first.frames[table])] == []
+    assert reused == first
+    assert first.heights["arrivals"] > 200
     assert reusable_day(run, store, 1) is None
 
     assert reusable_day(load_run(written_run(tmp_path / "changed", CHANGED)), store, 0) is None
@@ -309,16 +313,141 @@ def test_a_stored_day_is_reused_only_where_simulating_it_would_give_the_same(run
 # Contracts
 
 
+def spoil(monkeypatch, day: int, **spoilt: pl.Expr) -> None:
+    """Replaces columns of tables, named as table__column, on one day."""
+    whole = run_days.frame_of
+
+    def frame_of(table, members_day):
+        changes = {name.partition("__")[2]: to for name, to in spoilt.items() if name.startswith(f"{table}__")}
+        frame = whole(table, members_day)
+        return frame.with_columns(**changes) if members_day.records[0].day == day else frame
+
+    monkeypatch.setattr(run_days, "frame_of", frame_of)
+
+
 def test_a_day_that_breaks_a_contract_is_not_stored(run, store, monkeypatch):
-    whole = run_days.frames_of_day
-
-    def spoilt(records):
-        frames = whole(records)
-        spoil = records[0][1].day == 1
-        return frames | {"arrivals": frames["arrivals"].with_columns(amount=pl.col("amount") * (0 if spoil else 1))}
-
-    monkeypatch.setattr(run_days, "frames_of_day", spoilt)
+    spoil(monkeypatch, 1, arrivals__amount=pl.col("amount") * 0)
     with pytest.raises(DayRefused, match="run two_arms, day 1 breaks its contracts and is not stored: arrivals: "):
         store_days(run, store, 0, 2)
     assert store.days_stored("two_arms") == [0]
     assert not list(store.root.rglob("day=0001"))
+
+
+def test_a_first_day_that_breaks_a_contract_leaves_nothing_of_its_run(run, store, monkeypatch):
+    spoil(monkeypatch, 0, arrivals__amount=pl.col("amount") * 0)
+    with pytest.raises(DayRefused):
+        store_days(run, store, 0, 2)
+    assert files_of(store.root) == {}
+    assert not list(store.root.rglob("run_id=*"))
+
+
+def test_a_day_is_refused_with_every_contract_it_breaks(run, store, monkeypatch):
+    spoil(monkeypatch, 0, ticks__tick=pl.col("tick") - 1, arrivals__amount=pl.col("amount") * 0)
+    with pytest.raises(DayRefused, match=r"^run two_arms, day 0 breaks its contracts.*: arrivals.*; ticks") as refused:
+        store_days(run, store, 0, 0)
+    assert list(refused.value.broken) == ["arrivals", "ticks"]
+    assert refused.value.frames.keys() == {"arrivals", "ticks"}
+    assert list(refused.value.heights) == list(CONTRACTS)
+    assert refused.value.heights["ticks"] == refused.value.frames["ticks"].height == 4 * 30
+    assert refused.value.broken["ticks"].cases["column"].to_list() == ["tick"] * 4
+
+
+def test_a_refused_day_leaves_what_was_stored_of_it_before(run, store, monkeypatch):
+    store_days(run, store, 0, 1)
+    files = files_of(store.root)
+    spoil(monkeypatch, 1, ticks__tick=pl.col("tick") * -1)
+    with pytest.raises(DayRefused):
+        store_days(run, store, 1, 1)
+    assert files_of(store.root) == files
+
+
+# Members at once
+
+
+def test_how_many_members_are_simulated_at_once_changes_no_byte(run, tmp_path):
+    stores = {workers: RawStore(tmp_path / str(workers)) for workers in (1, 2, 4)}
+    for workers, store in stores.items():
+        assert len(list(run_and_store_days(run, store, 0, 2, workers=workers))) == 3
+    files = files_of(stores[1].root)
+    assert len(files) == 3 * (len(CONTRACTS) + 1)
+    assert files_of(stores[2].root) == files
+    assert files_of(stores[4].root) == files
+
+
+def test_members_keep_their_order_whichever_is_ready_first(run, store, tmp_path, monkeypatch):
+    """The first member waits until all others are done."""
+    others_done = threading.Semaphore(0)
+    last_first = run.members[0].scenario
+
+    def simulate(scenario, state):
+        simulated = run_day(scenario, state)
+        if scenario is last_first:
+            assert all(others_done.acquire(timeout=60) for _ in run.members[1:])
+        else:
+            others_done.release()
+        return simulated
+
+    monkeypatch.setattr(run_days, "run_day", simulate)
+    list(run_and_store_days(run, store, 0, 0, workers=2))
+    monkeypatch.undo()
+    plain = RawStore(tmp_path / "plain")
+    store_days(run, plain, 0, 0)
+    assert files_of(store.root) == files_of(plain.root)
+
+
+def test_progress_is_told_by_the_thread_that_asked(run, store):
+    told = []
+    list(run_and_store_days(run, store, 0, 0, workers=2, on_member=lambda: told.append(threading.get_ident())))
+    assert told == [threading.get_ident()] * 4
+
+
+def refuse_members(monkeypatch, run: Run, *places: int, day: int = 0) -> list[int]:
+    """Lets members of these places be refused, the later the place the sooner. Returns what lists those simulated."""
+    simulated = []
+    later_refused = {place: threading.Event() for place in places}
+
+    def simulate(scenario, state):
+        place = [member.scenario for member in run.members].index(scenario)
+        if place not in places or state.day != day:
+            simulated.append(place)
+            return run_day(scenario, state)
+        assert all(later_refused[later].wait(60) for later in places if later > place)
+        later_refused[place].set()
+        raise InputError("scenario", [Problem("generate", place, "cannot be simulated")])
+
+    monkeypatch.setattr(run_days, "run_day", simulate)
+    return simulated
+
+
+def test_the_first_member_that_is_refused_is_told_whichever_fails_first(run, store, monkeypatch):
+    refuse_members(monkeypatch, run, 1, 2)
+    told = []
+    with pytest.raises(InputError, match=r"generate: found 1; cannot be simulated"):
+        list(run_and_store_days(run, store, 0, 0, workers=4, on_member=lambda: told.append(1)))
+    assert len(told) == 1
+    assert files_of(store.root) == {}
+
+
+def test_a_later_day_that_cannot_be_simulated_stops_the_run_after_those_stored(run, store, monkeypatch):
+    refuse_members(monkeypatch, run, 0, day=1)
+    with pytest.raises(RunStopped, match=r"1 day of this run came before and is stored"):
+        store_days(run, store, 0, 2)
+    assert store.days_stored("two_arms") == [0]
+
+
+def test_members_that_wait_for_their_turn_are_not_begun_after_a_failure(run, store, monkeypatch):
+    simulated = refuse_members(monkeypatch, run, 0)
+    with pytest.raises(InputError):
+        list(run_and_store_days(run, store, 0, 0, workers=1))
+    assert len(simulated) <= 1  # the thread may have taken up the next before it heard of the failure
+
+
+def test_an_interrupt_ends_the_run_and_stores_nothing_of_the_day(run, store):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    threads = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        list(run_and_store_days(run, store, 0, 0, on_member=interrupt))
+    assert files_of(store.root) == {}
+    assert threading.active_count() == threads
