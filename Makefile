@@ -32,8 +32,9 @@ lint: $(READY)   ## form, types, direction of imports
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-bench: $(READY)  ## how long the netting rule takes on large queues
-	@$(BIN)/python benchmarks/netting.py
+bench: $(READY)  ## how fast it is, beside others; writes docs/performance.md
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev,bench]'
+	@$(BIN)/python -m benchmarks
 
 ui: $(READY)     ## the Dagster UI on http://127.0.0.1:3000
 	@$(BIN)/payment-sim ui

@@ -1,0 +1,71 @@
+"""Days that the sections time: scenarios of workloads, and the engines that run them."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from benchmarks.timing import Effort, timed
+from benchmarks.workloads import WORKLOADS, scenario_mapping
+from sim_engine import DayRecord, Scenario, SystemState, parse_scenario, run_day
+
+RunDay = Callable[[Scenario, SystemState], tuple[DayRecord, SystemState]]
+
+TINY = {
+    "name": "tiny",
+    "ticks_per_day": 4,
+    "agents": [{"id": name, "opening_balance": 0} for name in ("A", "B", "C")],
+    "arrivals": [
+        {"sender": "A", "receiver": "B", "amount": 3, "tick": 0},
+        {"sender": "B", "receiver": "C", "amount": 3, "tick": 0},
+        {"sender": "C", "receiver": "A", "amount": 3, "tick": 1},
+    ],
+    "generate": {"default": {"payments_per_day": 5, "amount": {"median": 100, "sigma": 1.0}}},
+}
+"""A day that touches generation, entry, queue and netting: what is compiled on first use is compiled by it."""
+
+
+def tiny_scenario() -> Scenario:
+    """The tiny scenario."""
+    return parse_scenario(TINY, source=Path("tiny"))
+
+
+def warm_up() -> None:
+    """Compiles, or loads from the cache, whatever the engine compiles."""
+    scenario = tiny_scenario()
+    run_day(scenario, SystemState.opening(scenario))
+
+
+@cache
+def scenario_of(workload: str, seed: int) -> Scenario:
+    """A workload's scenario, by the workload's name."""
+    return parse_scenario(scenario_mapping(WORKLOADS[workload], seed), source=Path(workload))
+
+
+def kernel_day(scenario: Scenario, opening: SystemState) -> tuple[DayRecord, SystemState]:
+    """A day by the engine as users run it: payments generated, settled and recorded, laws checked."""
+    return run_day(scenario, opening)
+
+
+def seconds_of_day(run: RunDay, scenario: Scenario) -> tuple[float, DayRecord]:
+    """Seconds that the scenario's first day takes, and its record."""
+    opening = SystemState.opening(scenario)
+    seconds, (record, _) = timed(lambda: run(scenario, opening))
+    return seconds, record
+
+
+def seconds_of_workload(run: RunDay, workload: str, effort: Effort) -> tuple[list[float], list[DayRecord]]:
+    """Seconds of every run of a workload's day, seed by seed within each round, and one record a seed."""
+    seconds: list[float] = []
+    records: list[DayRecord] = []
+    for round_ in range(effort.runs_per_seed):
+        for seed in effort.seeds:
+            took, record = seconds_of_day(run, scenario_of(workload, seed))
+            seconds.append(took)
+            if round_ == 0:
+                records.append(record)
+    return seconds, records
+
+
+def payments_in(record: DayRecord) -> int:
+    """How many payments a day had."""
+    return len(record.transactions.amounts)
