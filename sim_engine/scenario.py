@@ -279,13 +279,13 @@ def _cross_problems(raw: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _listed_arrival_problems(raw: Mapping[str, Any], known: list[str]) -> Iterator[Problem]:
-    arrivals = _mappings(raw.get("arrivals"))
+    arrivals, agents = _mappings(raw.get("arrivals")), frozenset(known)
     ids = []
     for place, arrival in enumerate(arrivals):
         key = f"arrivals[{place}]"
         for side in ("sender", "receiver"):
             agent = arrival.get(side)
-            if isinstance(agent, str) and known and agent not in known:
+            if isinstance(agent, str) and known and agent not in agents:
                 yield Problem(f"{key}.{side}", agent, f"no such agent; {did_you_mean(agent, known)}")
         if isinstance(arrival.get("sender"), str) and arrival.get("sender") == arrival.get("receiver"):
             yield Problem(f"{key}.receiver", arrival["receiver"], "an agent cannot pay itself; name another receiver")
@@ -306,6 +306,7 @@ def _listed_arrival_problems(raw: Mapping[str, Any], known: list[str]) -> Iterat
 
 
 def _generate_problems(generate: Mapping[str, Any], known: list[str]) -> Iterator[Problem]:
+    agents = frozenset(known)
     default = generate.get("default")
     default = default if isinstance(default, dict) else {}
     stated = generate.get("agents")
@@ -314,12 +315,12 @@ def _generate_problems(generate: Mapping[str, Any], known: list[str]) -> Iterato
         f"generate.agents.{agent}": flow for agent, flow in stated.items() if isinstance(flow, dict)
     }
     for agent in stated:
-        if known and agent not in known:
+        if known and agent not in agents:
             yield Problem(f"generate.agents.{agent}", ABSENT, f"no such agent; {did_you_mean(agent, known)}")
     for key, flow in flows.items():
         weights = flow.get("counterparties")
         for receiver in weights if isinstance(weights, dict) else ():
-            if known and receiver not in known:
+            if known and receiver not in agents:
                 remedy = f"no such agent; {did_you_mean(receiver, known)}"
                 yield Problem(f"{key}.counterparties.{receiver}", ABSENT, remedy)
             elif key == f"generate.agents.{receiver}":
