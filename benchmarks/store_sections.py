@@ -19,7 +19,7 @@ from pipelines.contracts import validate
 from pipelines.frames import MembersDay, frame_of
 from pipelines.raw_store import NewDay, RawStore
 from pipelines.runs import Member, Run
-from sim_engine import DayRecord, Scenario, parse_scenario
+from sim_engine import DayRecord, Scenario, SystemState, parse_scenario
 from sim_engine.records import LsmCycles
 from sim_engine.simulation import PLAIN_ARM
 
@@ -160,19 +160,34 @@ def mutual_pairs(pairs: int) -> Scenario:
 def many_simulations(effort: Effort) -> Section:
     """Many seeds of W1, all tables stored."""
     first = scenario_of("W1", 1)
-    scenarios = [first.with_rules(rng_seed=seed) for seed in range(1, effort.simulations + 1)]
-    with tempfile.TemporaryDirectory() as folder, parts_timed() as spent:
-        total, _ = timed(lambda: store_run(run_of("many", scenarios), Path(folder)))
+    run = run_of("many", [first.with_rules(rng_seed=seed) for seed in range(1, effort.simulations + 1)])
+    states = [SystemState.opening(member.scenario) for member in run.members]
+    threads = (1, 2)
+    simulating: dict[int, list[float]] = {workers: [] for workers in threads}
+    totals = []
+    for _ in range(effort.runs_per_seed):
+        for workers in threads:
+            seconds, _ = timed(partial(run_days._simulate_day, run, states, workers, None))
+            simulating[workers].append(seconds)
+        with tempfile.TemporaryDirectory() as folder:
+            totals.append(timed(partial(store_run, run, Path(folder)))[0])
+    total = Spread.of(totals)
     return Section(
         "Many simulations",
-        f"{effort.simulations} seeds of W1 as one run, every table of every simulation stored; seconds, run once.",
-        ("simulations", "simulating", "total", "milliseconds each"),
+        f"{effort.simulations} seeds of W1 as one run, seconds: simulating them on one thread and on two, and all of it "
+        "on as many threads as there are cores, every table of every simulation checked and stored.",
+        (
+            "simulations",
+            *(f"simulating, {workers} thread{'s'[: workers - 1]}" for workers in threads),
+            "stored",
+            "ms each",
+        ),
         [
             (
                 f"{effort.simulations}",
-                f"{sum(spent['simulate']):.2f}",
-                f"{total:.2f}",
-                f"{1000 * total / effort.simulations:.1f}",
+                *(Spread.of(simulating[workers]).text(2) for workers in threads),
+                total.text(2),
+                f"{1000 * total.middle / effort.simulations:.1f}",
             )
         ],
     )

@@ -38,6 +38,7 @@ def work_of_day(
     agents, rows, ticks = len(stated.agents), len(transactions.senders), stated.ticks_per_day
     sent = np.bincount(transactions.senders, minlength=agents)
     received = np.bincount(transactions.receivers, minlength=agents)
+    assert max(rows, agents) < 1 << 30, "a slot and an agent take 30 bits beside a place in the queue"
     pairs = min(rows, agents * (agents - 1))
     steps = stated.lsm.max_cycle_length + 1
     carried, carried_orders, carried_queue1 = _carried(opening, transactions)

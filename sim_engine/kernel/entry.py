@@ -4,7 +4,7 @@ import numpy as np
 
 from sim_engine.kernel.accounts import pay, soil, touch
 from sim_engine.kernel.heap import pop, push
-from sim_engine.kernel.jit import inlined, part
+from sim_engine.kernel.jit import inlined, part, spliced
 from sim_engine.kernel.layout import AGENT_BITS, GAINED, INFINITE, NIL, ORDER_BITS, RECHECK, Work
 from sim_engine.kernel.queue2 import join, leave
 from sim_engine.vocabulary import BEHIND_ANOTHER, ENTRY_RULE, IMMEDIATE, LIQUIDITY, QUEUE
@@ -42,7 +42,7 @@ def settle_on_entry(w: Work, first_row: int, last_row: int, tick: int) -> None:
     counts.submitted = order
 
 
-@inlined
+@spliced
 def _holds_same_or_higher_class(w: Work, sender: int, priority: int) -> bool:
     """Whether the sender has an item in Queue 2 that stands before a new one of that class."""
     account = w.agents[sender]
@@ -86,7 +86,7 @@ def retry_queue(w: Work) -> tuple[int, int]:
     return settled, value
 
 
-@inlined
+@spliced
 def _begin_sweep(w: Work) -> None:
     counts = w.counts[0]
     gained = counts.gained

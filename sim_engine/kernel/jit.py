@@ -23,14 +23,24 @@ from sim_engine.kernel.layout import Work
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
+# No function divides by what may be zero, and none of numba's rewrites finds anything in them: without these, compiling
+# takes a tenth less.
+_OPTIONS: dict[str, Any] = {
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+    "error_model": "numpy",
+    "no_rewrites": True,
+}
+
+
 def part(function: _Function) -> _Function:
     """A function of the kernel."""
-    return cast(_Function, njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)(function))
+    return cast(_Function, njit(**_OPTIONS)(function))
 
 
 def inlined(function: _Function) -> _Function:
     """A function of the kernel whose code stands wherever it is called."""
-    return cast(_Function, njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)(function))
+    return cast(_Function, njit(forceinline=True, **_OPTIONS)(function))
 
 
 def spliced(function: _Function) -> _Function:

@@ -62,7 +62,7 @@ def leave(w: Work, k: int) -> None:
     counts.free_slot = k
 
 
-@inlined
+@part
 def settle(w: Work, k: int, mechanism: int) -> None:
     """The transaction in a slot settles by the LSM; its agents' accounts change once for the whole set."""
     counts, slot = w.counts[0], w.slots[k]

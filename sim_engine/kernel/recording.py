@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sim_engine.kernel.jit import cycle_counter, inlined, part
+from sim_engine.kernel.jit import cycle_counter, inlined, part, spliced
 from sim_engine.kernel.layout import GREW, INFINITE, Work
 from sim_engine.vocabulary import BILATERAL, NONE, RING
 
@@ -56,7 +56,7 @@ def cycle(w: Work, first_settlement: int, total: int, net: int, mechanism: int, 
     run.settled_value += net
 
 
-@part
+@spliced
 def tick_end(w: Work, tick_of_day: int) -> None:
     """Queues and accounts as a tick leaves them."""
     counts, end = w.counts[0], w.tick_ends[tick_of_day]
@@ -75,7 +75,7 @@ def tick_end(w: Work, tick_of_day: int) -> None:
     end.settled = counts.settled
 
 
-@part
+@spliced
 def write_settlements(w: Work) -> None:
     """Spells the settlements out: what their rows and mechanisms, the tick ends and the cycles say together."""
     cycles, at, step = np.int64(0), np.int64(0), np.int64(-1)

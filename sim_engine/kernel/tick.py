@@ -4,7 +4,7 @@ import numpy as np
 
 from sim_engine.kernel.accounts import touch
 from sim_engine.kernel.entry import retry_queue, settle_on_entry
-from sim_engine.kernel.jit import part, spliced
+from sim_engine.kernel.jit import spliced
 from sim_engine.kernel.layout import ORDER_BITS, Work
 from sim_engine.kernel.lsm.passes import lsm_is_due, save_liquidity
 from sim_engine.kernel.queue2 import join
@@ -45,7 +45,7 @@ def run_tick(w: Work, tick_of_day: int) -> None:
     phases.recording += clock(w) - settled
 
 
-@part
+@spliced
 def requeue_carried(w: Work) -> None:
     """Puts what was carried over in Queue 2 where it stood. Every agent is touched at the start of a day (SPEC 4)."""
     rules = w.rules[0]
@@ -56,7 +56,7 @@ def requeue_carried(w: Work) -> None:
         join(w, row, (np.int64(w.priorities[row]) << ORDER_BITS) | np.int64(w.carried_orders[c]))
 
 
-@part
+@spliced
 def release_carried(w: Work, tick: int) -> None:
     """Submits what was carried over in Queue 1, by arrival_seq."""
     for c in range(w.rules[0].carried_queue1):

@@ -4,7 +4,7 @@ import numpy as np
 
 from sim_engine.kernel.accounts import change, soil
 from sim_engine.kernel.heap import pop, push
-from sim_engine.kernel.jit import inlined, part
+from sim_engine.kernel.jit import inlined, part, spliced
 from sim_engine.kernel.layout import DIRTY, NIL, Work
 from sim_engine.kernel.lsm.run import may_try_another_scope
 from sim_engine.kernel.queue2 import pair_entry, settle
@@ -69,7 +69,7 @@ def _await_turn(w: Work, i: int, j: int, p: int) -> None:
         push(w, (np.int64(i) << _INDEX_BITS) | np.int64(j))
 
 
-@part
+@spliced
 def _await_turns_of(w: Work, gainer: int, tried: int) -> None:
     """The pairs of an agent whose liquidity rose that are still to come in the sweep."""
     account = w.agents[gainer]
@@ -81,7 +81,7 @@ def _await_turns_of(w: Work, gainer: int, tried: int) -> None:
                 _await_turn(w, both.i, both.j, both.pair)
 
 
-@part
+@spliced
 def _put_off(w: Work) -> None:
     """The bound cut the sweep: what still awaits its turn has it in the next."""
     counts = w.counts[0]
@@ -90,7 +90,7 @@ def _put_off(w: Work) -> None:
         soil(w, np.uint32(key >> _INDEX_BITS))
 
 
-@part
+@spliced
 def _note_bound_before_pairs_beyond(w: Work, tried: int) -> None:
     """The bound also holds before pairs of which it is known that they cannot net."""
     for at in range(np.uint64(w.counts[0].both_ways)):
@@ -100,7 +100,7 @@ def _note_bound_before_pairs_beyond(w: Work, tried: int) -> None:
             return
 
 
-@inlined
+@spliced
 def _newest_kept(w: Work, p: int, q: int) -> tuple[int, int]:
     """The netting rule for a pair: the newest slot that each side keeps, NIL if it keeps none."""
     pair, reverse = w.pairs[p], w.pairs[q]
@@ -119,7 +119,7 @@ def _newest_kept(w: Work, p: int, q: int) -> tuple[int, int]:
     return i_keeps, j_keeps
 
 
-@inlined
+@spliced
 def _settle_pair(w: Work, p: int, q: int, i_keeps: int, j_keeps: int) -> int:
     """Settles both sides up to their newest kept, in Queue 2 order. Returns who gained, NIL if nobody did."""
     i, j = w.pairs[p].sender, w.pairs[p].receiver

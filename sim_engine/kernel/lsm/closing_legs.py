@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from sim_engine.kernel.jit import highest_bit, inlined, part
+from sim_engine.kernel.jit import highest_bit, inlined, part, spliced
 from sim_engine.kernel.layout import INFINITE, Work
 
 _FEW = 16
 """So many legs are looked through quicker than sorted."""
 
 
-@inlined
+@spliced
 def note_closing_legs(w: Work, start: int) -> None:
     """Notes the legs by the agent that pays, and by size if there are many; their smallest and largest are known."""
     search, account = w.search[0], w.agents[start]
@@ -54,7 +54,7 @@ def _size_class(amount: int) -> int:
     return ((octave - 2) << 3) | ((amount >> (octave - 3)) & 7)
 
 
-@part
+@spliced
 def _sort_by_size(w: Work, start: int) -> None:
     """A counting sort by class; within one in no order. class_needed: the least of a class and those above."""
     search, account = w.search[0], w.agents[start]

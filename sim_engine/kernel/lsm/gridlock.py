@@ -4,7 +4,7 @@ import numpy as np
 
 from sim_engine.kernel.accounts import change
 from sim_engine.kernel.heap import pop, push
-from sim_engine.kernel.jit import part
+from sim_engine.kernel.jit import part, spliced
 from sim_engine.kernel.layout import NIL, Work
 from sim_engine.kernel.lsm.run import may_try_another_scope
 from sim_engine.kernel.queue2 import settle
@@ -26,7 +26,7 @@ def resolve_gridlock(w: Work) -> bool:
     return True
 
 
-@part
+@spliced
 def _drop_what_is_not_covered(w: Work) -> int:
     """The netting rule. Returns how many items remain; those of an agent stand in its line before its cursor."""
     remaining = w.counts[0].queue_size
@@ -60,7 +60,7 @@ def _drop_what_is_not_covered(w: Work) -> int:
     return remaining
 
 
-@part
+@spliced
 def _settle_what_is_kept(w: Work) -> None:
     """One step, recorded as one cycle per weakly connected component, by lowest agent."""
     counts = w.counts[0]

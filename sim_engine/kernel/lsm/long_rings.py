@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sim_engine.kernel.jit import inlined, part
+from sim_engine.kernel.jit import inlined, part, spliced
 from sim_engine.kernel.layout import INFINITE, Work
 
 
@@ -46,7 +46,7 @@ def first_long_path(w: Work, start: int, admitted: int, length: int) -> bool:
     return False
 
 
-@part
+@spliced
 def _closes(w: Work, start: int, step: int) -> bool:
     """Whether the leg from the path's last agent back to its start is there, covered at both its ends and admitted."""
     account, closing = w.agents[start], w.closings[w.path[step].agent]
@@ -61,7 +61,7 @@ def _closes(w: Work, start: int, step: int) -> bool:
     )
 
 
-@part
+@spliced
 def _order_first_legs(w: Work, start: int, admitted: int, length: int) -> int:
     options = 0
     for a in range(admitted):
@@ -73,7 +73,7 @@ def _order_first_legs(w: Work, start: int, admitted: int, length: int) -> int:
     return options
 
 
-@part
+@spliced
 def _order_options(w: Work, start: int, step: int, length: int) -> int:
     """Lists the legs that may follow at a step of the path, by agent. Returns how many there are."""
     account = w.agents[w.path[step].agent]
@@ -116,7 +116,7 @@ def _need(w: Work, legs: int, agent: int) -> int:
     return w.needs[(legs - 1) * np.int64(w.agents.shape[0]) + np.int64(agent)]
 
 
-@part
+@spliced
 def _work_out_needs(w: Work, start: int, length: int) -> bool:
     """For 1 to length - 1 legs, by agent. Returns whether any agent can lead back within each."""
     agents = np.int64(w.agents.shape[0])

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sim_engine.kernel.accounts import change
-from sim_engine.kernel.jit import inlined, lowest_bit, part
+from sim_engine.kernel.jit import lowest_bit, part, spliced
 from sim_engine.kernel.layout import INFINITE, Work
 from sim_engine.kernel.lsm.closing_legs import note_closing_legs
 from sim_engine.kernel.lsm.long_rings import first_long_path
@@ -39,7 +39,7 @@ def search_rings(w: Work) -> bool:
     return settled_any
 
 
-@inlined
+@spliced
 def _end_search(w: Work, start: int) -> None:
     counts, account = w.counts[0], w.agents[start]
     w.touched[start >> np.uint64(6)] &= ~(np.uint64(1) << (start & np.uint64(63)))
@@ -49,7 +49,7 @@ def _end_search(w: Work, start: int) -> None:
     account.low = account.available
 
 
-@inlined
+@spliced
 def _find_ring(w: Work, start: int) -> int:
     """Puts the first feasible ring that the start's search admits into the path. Returns its length, 0 for none."""
     admitted = _admit_first_legs(w, start)
@@ -65,7 +65,7 @@ def _find_ring(w: Work, start: int) -> int:
     return 0
 
 
-@inlined
+@spliced
 def _admit_first_legs(w: Work, start: int) -> int:
     """Lists the legs out of the start that a ring may begin with. Returns how many there are.
 

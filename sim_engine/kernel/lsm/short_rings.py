@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sim_engine.kernel.jit import inlined
+from sim_engine.kernel.jit import inlined, spliced
 from sim_engine.kernel.layout import INFINITE, NIL, Work
 from sim_engine.kernel.lsm.closing_legs import least_needed
 from sim_engine.kernel.queue2 import pair_entry
@@ -11,7 +11,7 @@ _LOOK_UP_RATIO = 8
 """Looking a pair up costs as much as looking at so many legs."""
 
 
-@inlined
+@spliced
 def first_short_path(w: Work, start: int, admitted: int) -> int:
     """Puts the first feasible ring of three or four agents into the path (SPEC 4). Returns its length, 0 for none.
 
