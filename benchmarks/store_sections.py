@@ -174,7 +174,7 @@ def many_simulations(effort: Effort) -> Section:
     total = Spread.of(totals)
     return Section(
         "Many simulations",
-        f"{effort.simulations} seeds of W1 as one run, seconds: simulating them on one thread and on two, and all of it "
+        f"{effort.simulations} seeds of W1 as one run, seconds: simulated on one thread and on two; and all of it, "
         "on as many threads as there are cores, every table of every simulation checked and stored.",
         (
             "simulations",

@@ -31,8 +31,8 @@ def change(w: Work, agent: int, net_position: int) -> None:
         account.low = min(account.low, account.available)
     elif net_position > 0:
         account.high = max(account.high, account.available)
-        if account.marks & GAINED == 0:
-            note_for_retry(w, agent, GAINED)
+        if account.marks & (GAINED | RECHECK) == 0:
+            note_for_retry(w, agent, RECHECK)  # touched and soiled here; its next search may end before the retry
         touch(w, agent)
         soil(w, agent)
 

@@ -6,7 +6,7 @@ from sim_engine.kernel.accounts import pay, soil, touch
 from sim_engine.kernel.heap import pop, push
 from sim_engine.kernel.jit import inlined, part, spliced
 from sim_engine.kernel.layout import AGENT_BITS, GAINED, INFINITE, NIL, ORDER_BITS, RECHECK, Work
-from sim_engine.kernel.queue2 import join, leave
+from sim_engine.kernel.queue2 import join, leave, touch_if_pair_goes_on
 from sim_engine.vocabulary import BEHIND_ANOTHER, ENTRY_RULE, IMMEDIATE, LIQUIDITY, QUEUE
 
 _AGENT_MASK = (np.int64(1) << AGENT_BITS) - 1
@@ -74,6 +74,7 @@ def retry_queue(w: Work) -> tuple[int, int]:
                 continue  # an earlier item of the sender has become its candidate
             waiting = w.lines[at]
             k, receiver, amount = waiting.slot, waiting.receiver, waiting.amount
+            was_oldest = w.slots[k].older == NIL
             w.settled_rows[counts.settled] = w.slots[k].row
             w.settled_mechanisms[counts.settled] = QUEUE
             counts.settled += 1
@@ -81,6 +82,8 @@ def retry_queue(w: Work) -> tuple[int, int]:
             value += amount
             pay(w, sender, receiver, amount)
             leave(w, k)
+            if was_oldest:
+                touch_if_pair_goes_on(w, k)
             _choose_candidate(w, sender, place)
             _choose_candidate(w, receiver, place)
     return settled, value

@@ -117,13 +117,24 @@ Closing = np.dtype(
 Search = np.dtype(
     # The ring search under way: its number from 1, the smallest and largest of the legs into its start, and how many
     # agents are listed that can close a ring which begins with the leg that is looked at (INFINITE: they are not).
-    [("number", "i8"), ("smallest_in", "i8"), ("largest_in", "i8"), ("closers", "i8")]
+    # legs: up to how many back to the start needs have been worked out; reached: how many agents so many lead back from.
+    [
+        ("number", "i8"),
+        ("smallest_in", "i8"),
+        ("largest_in", "i8"),
+        ("closers", "i8"),
+        ("legs", "i8"),
+        ("reached", "i8"),
+    ]
 )
 
 Sized = np.dtype([("amount", "i8"), ("needed", "i8"), ("agent", "u4")], align=True)
 """A closing leg, what its payer must be paid to pay it, and the payer."""
 
 SIZE_CLASSES = 512
+
+Need = np.dtype([("least", "i8"), ("search", "i8")])
+"""The smallest leg that an agent can pay on so many legs back to the start of a search; the search's number."""
 
 Step = np.dtype(
     # One agent of the path of a ring search with the leg it pays; options: how many legs were listed for it, of which
@@ -259,7 +270,8 @@ class Work(NamedTuple):
     class_needed: Annotated[Array, np.int64]
     admitted: Annotated[Array, np.uint32]
     options: Annotated[Array, np.uint32]
-    needs: Annotated[Array, np.int64]
+    needs: Annotated[Array, Need]
+    reached: Annotated[Array, np.uint32]
     path: Annotated[Array, Step]
     entry_ticks: Annotated[Array, np.int32]
     entry_seqs: Annotated[Array, np.int64]

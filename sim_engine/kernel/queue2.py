@@ -62,6 +62,16 @@ def leave(w: Work, k: int) -> None:
     counts.free_slot = k
 
 
+@inlined
+def touch_if_pair_goes_on(w: Work, k: int) -> None:
+    """Touches the sender of a pair's oldest transaction, which has left, if the pair has others: one of them is now.
+
+    Asked when all that leave in the same step have left.
+    """
+    if w.pairs[w.slots[k].pair].oldest != NIL:
+        touch(w, w.slots[k].sender)
+
+
 @part
 def settle(w: Work, k: int, mechanism: int) -> None:
     """The transaction in a slot settles by the LSM; its agents' accounts change once for the whole set."""
@@ -279,7 +289,6 @@ def _leave_pair(w: Work, k: int) -> None:
         _close_leg(w, slot.pair)
     else:
         pair.oldest_amount = w.slots[newer].amount
-        touch(w, slot.sender)
         _update_leg(w, slot.pair)
 
 

@@ -7,7 +7,7 @@ from sim_engine.kernel.heap import pop, push
 from sim_engine.kernel.jit import inlined, part, spliced
 from sim_engine.kernel.layout import DIRTY, NIL, Work
 from sim_engine.kernel.lsm.run import may_try_another_scope
-from sim_engine.kernel.queue2 import pair_entry, settle
+from sim_engine.kernel.queue2 import pair_entry, settle, touch_if_pair_goes_on
 from sim_engine.kernel.recording import cycle, cycle_agent
 from sim_engine.vocabulary import BILATERAL
 
@@ -138,6 +138,8 @@ def _settle_pair(w: Work, p: int, q: int, i_keeps: int, j_keeps: int) -> int:
             j_next = w.slots[k].newer
             j_pays += w.slots[k].amount
         settle(w, k, BILATERAL)
+    touch_if_pair_goes_on(w, i_keeps)
+    touch_if_pair_goes_on(w, j_keeps)
     change(w, i, j_pays - i_pays)
     change(w, j, i_pays - j_pays)
     cycle_agent(w, i, j_pays - i_pays)

@@ -14,6 +14,8 @@ def note_closing_legs(w: Work, start: int) -> None:
     """Notes the legs by the agent that pays, and by size if there are many; their smallest and largest are known."""
     search, account = w.search[0], w.agents[start]
     search.number += 1
+    search.legs = 0
+    search.reached = 0
     for at in range(np.uint64(account.payers_from), np.uint64(account.payers_from + account.payers)):
         leg = w.legs_in[at]
         closing = w.closings[leg.agent]

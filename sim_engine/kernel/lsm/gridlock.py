@@ -7,7 +7,7 @@ from sim_engine.kernel.heap import pop, push
 from sim_engine.kernel.jit import part, spliced
 from sim_engine.kernel.layout import NIL, Work
 from sim_engine.kernel.lsm.run import may_try_another_scope
-from sim_engine.kernel.queue2 import settle
+from sim_engine.kernel.queue2 import settle, touch_if_pair_goes_on
 from sim_engine.kernel.recording import cycle, cycle_agent
 from sim_engine.vocabulary import GRIDLOCK
 
@@ -112,6 +112,8 @@ def _settle_what_is_kept(w: Work) -> None:
             k = w.stack[at]
             total += w.slots[k].amount
             settle(w, k, GRIDLOCK)
+        for at in range(begin, end):
+            touch_if_pair_goes_on(w, np.uint32(w.stack[at]))
         for agent in range(lowest, agents):
             if w.groups[agent] == lowest:
                 change(w, np.uint32(agent), w.positions[agent])

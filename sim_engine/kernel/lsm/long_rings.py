@@ -14,7 +14,7 @@ def first_long_path(w: Work, start: int, admitted: int, length: int) -> bool:
     where what has been paid in cannot lead back to the start whatever way is taken.
     Returns whether there is one; closing legs have been noted.
     """
-    if not _work_out_needs(w, start, length):
+    if not _work_out_needs(w, start, length - 1):
         return False
     width = np.int64(w.agents.shape[0])
     w.path[0].agent = start
@@ -108,36 +108,55 @@ def _insert_by_agent(w: Work, region: int, count: int, leg: int) -> None:
 
 
 # What an agent must at least be paid so that some walk of so many legs, each covered, leads from it to the start. Walks
-# that pass an agent twice count too, so that more may seem possible than is.
+# that pass an agent twice count too, so that more may seem possible than is. Worked out outwards from the start, once
+# for all lengths: from the agents that so many legs lead back from to those that pay them.
 
 
 @inlined
 def _need(w: Work, legs: int, agent: int) -> int:
-    return w.needs[(legs - 1) * np.int64(w.agents.shape[0]) + np.int64(agent)]
+    need = w.needs[(legs - 1) * np.int64(w.agents.shape[0]) + np.int64(agent)]
+    if need.search != w.search[0].number:
+        return INFINITE
+    return need.least - w.agents[agent].available
 
 
-@spliced
-def _work_out_needs(w: Work, start: int, length: int) -> bool:
-    """For 1 to length - 1 legs, by agent. Returns whether any agent can lead back within each."""
+@part
+def _work_out_needs(w: Work, start: int, legs: int) -> bool:
+    """For up to so many legs, by agent. Returns whether so many lead back from any agent."""
+    search, account = w.search[0], w.agents[start]
+    if search.legs == 0:
+        for at in range(np.uint64(account.payers_from), np.uint64(account.payers_from + account.payers)):
+            leg = w.legs_in[at]
+            _reach(w, 1, leg.agent, leg.amount)
+        search.legs = 1
     agents = np.int64(w.agents.shape[0])
-    search = w.search[0].number
-    for legs in range(1, length):
-        reached = False
-        for agent in range(agents):
-            account = w.agents[agent]
-            least = INFINITE
-            if agent == np.int64(start):
-                pass
-            elif legs == 1:
-                if w.closings[agent].search == search:
-                    least = w.closings[agent].amount
-            else:
-                for at in range(np.uint64(account.payees_from), np.uint64(account.payees_from + account.payees)):
-                    leg = w.legs_out[at]
-                    if leg.amount >= _need(w, legs - 1, leg.agent):
-                        least = min(least, leg.amount)
-            w.needs[(legs - 1) * agents + agent] = least if least == INFINITE else least - account.available
-            reached |= least != INFINITE
-        if not reached:
-            return False
-    return True
+    while search.legs < legs and search.reached > 0:
+        # Those reached last stand in one half of the list; those reached from them go into the other.
+        known, reached = search.legs, search.reached
+        half = (known & 1) * agents
+        search.legs += 1
+        search.reached = 0
+        for r in range(reached):
+            agent = w.reached[half + r]
+            payee = w.agents[agent]
+            need = _need(w, known, agent)
+            for at in range(np.uint64(payee.payers_from), np.uint64(payee.payers_from + payee.payers)):
+                leg = w.legs_in[at]
+                if leg.amount >= need and leg.agent != start:
+                    _reach(w, known + 1, leg.agent, leg.amount)
+    return search.reached > 0
+
+
+@inlined
+def _reach(w: Work, legs: int, agent: int, amount: int) -> None:
+    """So many legs, of which the agent pays the first, lead back to the start."""
+    search = w.search[0]
+    agents = np.int64(w.agents.shape[0])
+    need = w.needs[(legs - 1) * agents + np.int64(agent)]
+    if need.search != search.number:
+        need.search = search.number
+        need.least = amount
+        w.reached[(legs & 1) * agents + search.reached] = agent
+        search.reached += 1
+    elif amount < need.least:
+        need.least = amount

@@ -9,7 +9,7 @@ from sim_engine.kernel.lsm.closing_legs import note_closing_legs
 from sim_engine.kernel.lsm.long_rings import first_long_path
 from sim_engine.kernel.lsm.run import may_try_another_scope
 from sim_engine.kernel.lsm.short_rings import first_short_path
-from sim_engine.kernel.queue2 import settle
+from sim_engine.kernel.queue2 import settle, touch_if_pair_goes_on
 from sim_engine.kernel.recording import cycle, cycle_agent
 from sim_engine.vocabulary import RING
 
@@ -109,6 +109,7 @@ def _settle_ring(w: Work, length: int) -> None:
         net += max(0, -position)
         k = w.pairs[w.path[step].pair].oldest
         settle(w, k, RING)
+        touch_if_pair_goes_on(w, k)
         change(w, agent, position)
         cycle_agent(w, agent, position)
     cycle(w, first_settlement, total, net, RING, False)

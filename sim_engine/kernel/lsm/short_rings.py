@@ -41,11 +41,10 @@ def first_short_path(w: Work, start: int, admitted: int) -> int:
         likely = _likely_second_legs(w, start, first.agent, first.amount, needed)
         closing_leg = _first_that_closes(w, likely, last_min, last_max)
         if closing_leg != NIL:
-            if length != 3 or first.agent < w.path[1].agent:
-                length = 3
-                _pay_in_path(w, 0, start, first.pair)
-                _pay_in_path(w, 1, first.agent, w.legs_out[closing_leg].pair)
-                _close_path(w, 2, w.legs_out[closing_leg].agent)
+            length = 3
+            _pay_in_path(w, 0, start, first.pair)
+            _pay_in_path(w, 1, first.agent, w.legs_out[closing_leg].pair)
+            _close_path(w, 2, w.legs_out[closing_leg].agent)
         elif looks_for_four and length != 3 and (length == 0 or first.agent < w.path[1].agent):
             fourth_agent = NIL
             for o in range(likely):

@@ -1,0 +1,180 @@
+"""The compiled kernel leaves behind what the plain-Python engine of tests/oracle does: the same arrays, bit for bit."""
+
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.workloads import WORKLOADS, Workload, scenario_mapping
+from sim_engine import Scenario, SystemState, parse_scenario
+from sim_engine.vocabulary import HIT_LIMITS, NONE
+from tests.helpers.drawing import busy_scenario, crowded_scenarios, scenarios, sparse_ring_scenario
+from tests.helpers.records import check_kernel_day_is_oracle_day, check_kernel_is_oracle
+from tests.helpers.settling import scenario_of
+
+BUSY_SEEDS = 2_000
+"""Seeds of busy scenarios in the quick run; the slow one goes on from there."""
+
+
+@pytest.mark.parametrize("first_seed", range(0, BUSY_SEEDS, 200))
+def test_kernel_is_the_oracle_in_busy_systems(first_seed):
+    for seed in range(first_seed, first_seed + 200):
+        check_kernel_is_oracle(busy_scenario(seed))
+
+
+@settings(max_examples=150)
+@given(scenarios())
+def test_kernel_is_the_oracle(scenario):
+    check_kernel_is_oracle(scenario)
+
+
+@settings(max_examples=150)
+@given(crowded_scenarios())
+def test_kernel_is_the_oracle_in_crowded_queues(scenario):
+    check_kernel_is_oracle(scenario)
+
+
+@settings(max_examples=100)
+@given(crowded_scenarios(ring_only=True))
+def test_kernel_settles_rings_in_the_order_of_the_oracle(scenario):
+    check_kernel_is_oracle(scenario)
+
+
+def test_kernel_settles_rings_in_the_order_of_the_oracle_in_sparse_queues():
+    for seed in range(400):
+        check_kernel_is_oracle(sparse_ring_scenario(seed))
+
+
+def carried_over_three_days(seed: int) -> Scenario:
+    """A busy scenario, run for a day more than anything arrives in."""
+    scenario = busy_scenario(seed)
+    return scenario.with_rules(num_days=scenario.stated.num_days + 1, end_of_day="carry_over")
+
+
+@pytest.mark.parametrize("first_seed", range(0, 140, 70))
+def test_kernel_is_the_oracle_over_a_day_of_carried_transactions_alone(first_seed):
+    for seed in range(first_seed, first_seed + 70):
+        check_kernel_is_oracle(carried_over_three_days(seed))
+
+
+def with_last_items_in_queue1(random: Random, state: SystemState) -> SystemState:
+    """The state, had some agents not yet submitted the last payments of their queues, but others that have settled."""
+    last_by_sender = {transaction.sender: transaction for transaction in state.queued}
+    kept_back = {transaction.arrival_seq for transaction in last_by_sender.values() if random.random() < 0.5}
+    queue1 = [
+        replace(transaction, queue=1, entry_tick=NONE, entry_seq=NONE, wait_reason=NONE)
+        for transaction in state.queued
+        if transaction.arrival_seq in kept_back
+    ]
+    queue1.sort(key=lambda transaction: (transaction.sender, transaction.arrival_seq))
+    queue2 = [transaction for transaction in state.queued if transaction.arrival_seq not in kept_back]
+    return replace(state, queued=(*queue1, *queue2), entries_count=state.entries_count + 7)
+
+
+def test_kernel_is_the_oracle_in_a_day_that_opens_with_payments_in_queue_1():
+    opened = 0
+    for seed in range(140):
+        scenario = carried_over_three_days(seed)
+        _, state = check_kernel_day_is_oracle_day(scenario, SystemState.opening(scenario))
+        opening = with_last_items_in_queue1(Random(seed), state)
+        check_kernel_day_is_oracle_day(scenario, opening)
+        opened += sum(transaction.queue == 1 for transaction in opening.queued)
+    assert opened > 500
+
+
+# Whom the bound on cycles is asked for, where random scenarios seldom tell
+
+
+def hit_limits_by_both(text: str, **options: Any) -> list[str]:
+    """What cut the LSM runs of a told day."""
+    ((record, _),) = check_kernel_is_oracle(scenario_of(text, **options))
+    return [HIT_LIMITS[code] for code in record.lsm_runs.hit_limits]
+
+
+def test_agent_searched_since_its_liquidity_rose_is_not_searched_again():
+    # C gains by the first ring and is searched before the second, which meets the bound: nobody is left to ask for.
+    text = """
+        bank A 1   bank B 0   bank C 0   bank D 0   bank E 0   bank F 0   bank X 0   bank Y 0
+        pay A>B 5   pay B>C 5   pay C>A 4   pay D>E 5   pay E>F 5   pay F>D 5
+        pay C>X 9   pay Y>C 9
+    """
+    assert hit_limits_by_both(text, lsm="ring", max_cycles_per_tick=2) == ["none"]
+
+
+def test_agent_that_a_netting_set_leaves_as_rich_as_before_is_not_searched_again():
+    # A stands on both ends of other legs: were it touched by its bilateral cycle, its search would meet the bound.
+    text = """
+        bank A 0   bank B 0   bank C 0   bank D 0
+        pay A>C 5   pay D>A 5   pay A>B 3   pay B>A 4
+        pay A>B 1 @1
+    """
+    assert hit_limits_by_both(text, lsm="bilateral ring", max_cycles_per_tick=1) == ["none", "none"]
+
+
+def test_agent_whose_pair_keeps_its_oldest_in_a_retry_is_not_searched_again():
+    # Ring ASB brings S 2, with which the retry settles S>T 2; S>T 9 stays the pair's oldest. T's 2 let ring TXY settle,
+    # the last one allowed. S both pays and is paid, but on its side nothing has changed since its search.
+    text = """
+        bank A 0  bank B 2  bank T 0  bank X 0  bank Y 0  bank U 0  bank S 0
+        pay A>S 5  pay S>B 3  pay B>A 5   pay S>T 9  pay S>T 2  pay U>S 50   pay T>X 4  pay X>Y 4  pay Y>T 2
+    """
+    assert hit_limits_by_both(text, lsm="ring", max_cycles_per_tick=2) == ["none"]
+
+
+def test_bound_on_cycles_is_met_before_a_pair_that_cannot_net():
+    text = "bank A 0   bank B 0   bank C 0   bank D 0   pay A>B 5   pay B>A 5   pay C>D 5   pay D>C 9"
+    assert hit_limits_by_both(text, lsm="bilateral", max_cycles_per_tick=1, max_passes=1) == ["cycles"]
+
+
+def test_bound_on_cycles_is_not_met_after_the_last_pair():
+    text = "bank A 0   bank B 0   bank C 0   bank D 0   pay A>B 5   pay B>A 9   pay C>D 5   pay D>C 5"
+    assert hit_limits_by_both(text, lsm="bilateral", max_cycles_per_tick=1, max_passes=1) == ["passes"]
+
+
+# Whole days of the benchmarks
+
+
+FEWER_OF_W4 = replace(WORKLOADS["W4"], payments=50_000)
+"""All its 5,000 agents; with all its payments the oracle takes four minutes. They agree on that day too."""
+
+
+def check_day_of_workload(workload: Workload, seed: int) -> None:
+    scenario = parse_scenario(scenario_mapping(workload, seed), source=Path(workload.name))
+    record, _ = check_kernel_day_is_oracle_day(scenario, SystemState.opening(scenario))
+    assert len(record.lsm_cycles.ticks) > 20
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_kernel_is_the_oracle_over_a_day_of_w1(seed):
+    check_day_of_workload(WORKLOADS["W1"], seed)
+
+
+def test_kernel_is_the_oracle_over_a_day_of_w2():
+    check_day_of_workload(WORKLOADS["W2"], 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workload", [WORKLOADS["W3"], FEWER_OF_W4], ids=["W3", "fewer_of_W4"])
+def test_kernel_is_the_oracle_over_a_day_of_many_agents(workload):
+    check_day_of_workload(workload, 1)
+
+
+# The same at length
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first_seed", range(BUSY_SEEDS, 2 * BUSY_SEEDS, 500))
+def test_kernel_is_the_oracle_in_many_busy_systems(first_seed):
+    for seed in range(first_seed, first_seed + 500):
+        check_kernel_is_oracle(busy_scenario(seed))
+
+
+@pytest.mark.slow
+@settings(max_examples=1_000)
+@given(st.one_of(scenarios(), crowded_scenarios(), crowded_scenarios(ring_only=True)))
+def test_kernel_is_the_oracle_in_many_scenarios(scenario):
+    check_kernel_is_oracle(scenario)
