@@ -117,7 +117,7 @@ Closing = np.dtype(
 Search = np.dtype(
     # The ring search under way: its number from 1, the smallest and largest of the legs into its start, and how many
     # agents are listed that can close a ring which begins with the leg that is looked at (INFINITE: they are not).
-    # legs: up to how many back to the start needs have been worked out; reached: how many agents so many lead back from.
+    # legs: up to how many back to the start needs are worked out for; reached: how many agents so many lead back from.
     [
         ("number", "i8"),
         ("smallest_in", "i8"),
