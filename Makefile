@@ -10,7 +10,7 @@ DATA := $(abspath $(or $(PAYMENT_SIM_DATA),data))
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10
 
-setup: $(READY)  ## install everything into .venv
+setup: $(READY)  ## install everything into .venv, and compile the engine
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -18,6 +18,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m sim_engine.compilation
 	@touch $@
 
 run: $(READY)    ## simulate research_day, build the marts, print what the LSM did

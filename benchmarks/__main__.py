@@ -9,11 +9,11 @@ import argparse
 from pathlib import Path
 
 from benchmarks import engine_sections, process_sections, store_sections
-from benchmarks.days import warm_up
 from benchmarks.netting import netting
 from benchmarks.report import page
 from benchmarks.timing import QUICK, Effort, environment_lines
 from pipelines.places import PROJECT_ROOT
+from sim_engine.compilation import compile_engine
 
 SECTIONS = {
     "throughput": engine_sections.throughput,
@@ -46,7 +46,7 @@ def main() -> None:
 
     environment = environment_lines()
     print("\n".join(environment), end="\n\n", flush=True)
-    warm_up()
+    compile_engine()
     sections = []
     for name in args.only or SECTIONS:
         section = SECTIONS[name](effort)

@@ -11,30 +11,6 @@ from sim_engine import DayRecord, Scenario, SystemState, parse_scenario, run_day
 
 RunDay = Callable[[Scenario, SystemState], tuple[DayRecord, SystemState]]
 
-TINY = {
-    "name": "tiny",
-    "ticks_per_day": 4,
-    "agents": [{"id": name, "opening_balance": 0} for name in ("A", "B", "C")],
-    "arrivals": [
-        {"sender": "A", "receiver": "B", "amount": 3, "tick": 0},
-        {"sender": "B", "receiver": "C", "amount": 3, "tick": 0},
-        {"sender": "C", "receiver": "A", "amount": 3, "tick": 1},
-    ],
-    "generate": {"default": {"payments_per_day": 5, "amount": {"median": 100, "sigma": 1.0}}},
-}
-"""A day that touches generation, entry, queue and netting: what is compiled on first use is compiled by it."""
-
-
-def tiny_scenario() -> Scenario:
-    """The tiny scenario."""
-    return parse_scenario(TINY, source=Path("tiny"))
-
-
-def warm_up() -> None:
-    """Compiles, or loads from the cache, whatever the engine compiles."""
-    scenario = tiny_scenario()
-    run_day(scenario, SystemState.opening(scenario))
-
 
 @cache
 def scenario_of(workload: str, seed: int) -> Scenario:

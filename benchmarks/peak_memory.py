@@ -8,8 +8,9 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks.days import kernel_day, payments_in, scenario_of, warm_up
+from benchmarks.days import kernel_day, payments_in, scenario_of
 from sim_engine import SystemState
+from sim_engine.compilation import compile_engine
 
 
 def forget_peak() -> None:
@@ -28,7 +29,7 @@ def peak_bytes() -> int:
 def main() -> None:
     """Prints {"payments": ..., "own": bytes before, "day": bytes that the scenario and its day added}."""
     workload, seed = sys.argv[1], int(sys.argv[2])
-    warm_up()
+    compile_engine()
     forget_peak()
     own = peak_bytes()
     scenario = scenario_of(workload, seed)
