@@ -18,12 +18,7 @@ def scenario_of(workload: str, seed: int) -> Scenario:
     return parse_scenario(scenario_mapping(WORKLOADS[workload], seed), source=Path(workload))
 
 
-def kernel_day(scenario: Scenario, opening: SystemState) -> tuple[DayRecord, SystemState]:
-    """A day by the engine as users run it: payments generated, settled and recorded, laws checked."""
-    return run_day(scenario, opening)
-
-
-def seconds_of_day(run: RunDay, scenario: Scenario) -> tuple[float, DayRecord]:
+def seconds_of_day(scenario: Scenario, run: RunDay = run_day) -> tuple[float, DayRecord]:
     """Seconds that the scenario's first day takes, and its record."""
     opening = SystemState.opening(scenario)
     seconds, (record, _) = timed(lambda: run(scenario, opening))
@@ -39,20 +34,18 @@ class Facts:
     queued_share: float
 
 
-def seconds_of_workload(run: RunDay, workload: str, effort: Effort) -> tuple[list[float], list[Facts]]:
+def seconds_of_workload(workload: str, effort: Effort) -> tuple[list[float], list[Facts]]:
     """Seconds of every run of a workload's day, seed by seed within each round, and what there is to tell, by seed.
 
     Every seed is run once before: memory that the process has never had takes long to get, and is no cost of the day.
     """
     facts = []
     for seed in effort.seeds:
-        _, record = seconds_of_day(run, scenario_of(workload, seed))
+        _, record = seconds_of_day(scenario_of(workload, seed))
         facts.append(Facts(payments_in(record), len(record.lsm_cycles.ticks), queued_share(record)))
         del record
     seconds = [
-        seconds_of_day(run, scenario_of(workload, seed))[0]
-        for _ in range(effort.runs_per_seed)
-        for seed in effort.seeds
+        seconds_of_day(scenario_of(workload, seed))[0] for _ in range(effort.runs_per_seed) for seed in effort.seeds
     ]
     return seconds, facts
 

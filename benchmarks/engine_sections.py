@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.days import (
-    kernel_day,
     payments_in,
     scenario_of,
     seconds_of_day,
@@ -29,13 +28,9 @@ def throughput(effort: Effort) -> Section:
     rows = []
     for name in effort.workloads:
         workload = WORKLOADS[name]
-        seconds, facts = seconds_of_workload(kernel_day, name, effort)
+        seconds, facts = seconds_of_workload(name, effort)
         payments = [day.payments for day in facts] * effort.runs_per_seed
-        in_kernel = [
-            kernel_seconds(scenario, SystemState.opening(scenario))
-            for _ in range(effort.runs_per_seed)
-            for scenario in (scenario_of(name, seed) for seed in effort.seeds)
-        ]
+        in_kernel = _kernel_seconds_of_workload(name, effort)
         waits = Spread.of(100 * day.queued_share for day in facts)
         rows.append(
             (
@@ -59,6 +54,11 @@ def throughput(effort: Effort) -> Section:
     )
 
 
+def _kernel_seconds_of_workload(workload: str, effort: Effort) -> list[float]:
+    """As seconds_of_workload, of the kernel alone."""
+    return [kernel_seconds(scenario_of(workload, seed)) for _ in range(effort.runs_per_seed) for seed in effort.seeds]
+
+
 def _millions_a_second(payments: list[int], seconds: list[float]) -> str:
     return Spread.of(count / took / 1e6 for count, took in zip(payments, seconds, strict=True)).text(2)
 
@@ -71,10 +71,9 @@ def keeping_cycles(effort: Effort) -> Section:
         ratios: list[float] = []
         for turn in range(4 * effort.runs_per_seed):
             for seed in effort.seeds:
-                opening = SystemState.opening(scenario_of(name, seed))
                 # Each goes first in every other turn: who is second finds memory at hand.
                 order = (True, False) if turn % 2 else (False, True)
-                took = {keeps: kernel_seconds(scenario_of(name, seed), opening, keeps_cycles=keeps) for keeps in order}
+                took = {keeps: kernel_seconds(scenario_of(name, seed), keeps_cycles=keeps) for keeps in order}
                 kept.append(took[True])
                 ratios.append(100 * (took[True] / took[False] - 1))
         rows.append((name, Spread.of(kept).text(4), f"{Spread.of(ratios).middle:.1f}"))
@@ -122,7 +121,7 @@ def against_pssimpy(effort: Effort) -> Section:
     rates: list[float] = []
     runs = len(effort.seeds) * effort.runs_per_seed
     for label, rules in (("payment-sim, no LSM", scenario.with_rules(lsm=_NO_LSM)), ("payment-sim, LSM", scenario)):
-        measured = [seconds_of_day(kernel_day, rules) for _ in range(runs)]
+        measured = [seconds_of_day(rules) for _ in range(runs)]
         rate = Spread.of(effort.slice / took for took, _ in measured)
         record = measured[0][1]
         rates.append(rate.middle)
@@ -169,9 +168,9 @@ def by_phase(effort: Effort) -> Section:
     for name in effort.workloads:
         measured = []
         scenario = scenario_of(name, effort.seeds[0])
-        payments = payments_in(seconds_of_day(kernel_day, scenario)[1])
+        payments = payments_in(seconds_of_day(scenario)[1])
         for _ in range(effort.runs_per_seed):
-            measured.append(phase_nanoseconds(scenario, SystemState.opening(scenario)))
+            measured.append(phase_nanoseconds(scenario))
         rows.append((name, *(_per_payment(phase, measured, payments) for phase in PHASES)))
     return Section(
         "By phase",
@@ -191,16 +190,10 @@ def growth(effort: Effort) -> Section:
     """What ten times the payments cost, at equal tightness."""
     rows = []
     for name in effort.growth:
-        one, _ = seconds_of_workload(kernel_day, name, effort)
-        ten, facts = seconds_of_workload(kernel_day, f"{name}x10", effort)
-        one_in_kernel, ten_in_kernel = (
-            Spread.of(
-                kernel_seconds(scenario_of(workload, seed), SystemState.opening(scenario_of(workload, seed)))
-                for _ in range(effort.runs_per_seed)
-                for seed in effort.seeds
-            )
-            for workload in (name, f"{name}x10")
-        )
+        one, _ = seconds_of_workload(name, effort)
+        ten, facts = seconds_of_workload(f"{name}x10", effort)
+        one_in_kernel = Spread.of(_kernel_seconds_of_workload(name, effort))
+        ten_in_kernel = Spread.of(_kernel_seconds_of_workload(f"{name}x10", effort))
         waits = Spread.of(100 * day.queued_share for day in facts)
         rows.append(
             (

@@ -8,8 +8,8 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks.days import kernel_day, payments_in, scenario_of
-from sim_engine import SystemState
+from benchmarks.days import payments_in, scenario_of
+from sim_engine import SystemState, run_day
 from sim_engine.compilation import compile_engine
 
 
@@ -33,7 +33,7 @@ def main() -> None:
     forget_peak()
     own = peak_bytes()
     scenario = scenario_of(workload, seed)
-    record, _ = kernel_day(scenario, SystemState.opening(scenario))
+    record, _ = run_day(scenario, SystemState.opening(scenario))
     print(json.dumps({"payments": payments_in(record), "own": own, "day": peak_bytes() - own}))
 
 

@@ -15,8 +15,9 @@ PHASES = ("generation", "set-up", *KERNEL_PHASES, "record", "laws")
 """In the order of a day."""
 
 
-def phase_nanoseconds(scenario: Scenario, opening: SystemState) -> dict[str, float]:
-    """Nanoseconds that each phase of the day takes in all, by phase of PHASES."""
+def phase_nanoseconds(scenario: Scenario) -> dict[str, float]:
+    """Nanoseconds that each phase of the scenario's first day takes in all, by phase of PHASES."""
+    opening = SystemState.opening(scenario)
     begin = perf_counter_ns()
     transactions = outstanding_in_day(scenario, opening)
     generated = perf_counter_ns()
@@ -42,8 +43,9 @@ def phase_nanoseconds(scenario: Scenario, opening: SystemState) -> dict[str, flo
     }
 
 
-def kernel_seconds(scenario: Scenario, opening: SystemState, *, keeps_cycles: bool = True) -> float:
-    """Seconds that the kernel itself takes for the day; keeps_cycles: else it only counts what it nets."""
+def kernel_seconds(scenario: Scenario, *, keeps_cycles: bool = True) -> float:
+    """Seconds that the kernel itself takes for the scenario's day 0; keeps_cycles: else it only counts what it nets."""
+    opening = SystemState.opening(scenario)
     work = work_of_day(scenario, opening, outstanding_in_day(scenario, opening), keeps_cycles=keeps_cycles)
     begin = perf_counter_ns()
     run_day_in_place(work)

@@ -39,7 +39,7 @@ def start(effort: Effort) -> Section:
             cached += [in_fresh_process("benchmarks.fresh_start", environment=cache) for _ in range(2)]
     return Section(
         "Start",
-        "Seconds in a fresh process from before the import of the engine to the end of a day of three banks.",
+        "Seconds in a fresh process from before the import of the engine to the end of a smallest first day.",
         ("compiled code", "seconds"),
         [("compiled afresh", Spread.of(cold).text(2)), ("from the cache", Spread.of(cached).text(2))],
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from benchmarks.days import kernel_day, scenario_of, seconds_of_day
+from benchmarks.days import scenario_of, seconds_of_day
 from benchmarks.report import Section
 from benchmarks.timing import Effort, Spread, timed
 from pipelines import run_days
@@ -100,7 +100,7 @@ def end_to_end(effort: Effort) -> Section:
 def hundred_cycles(effort: Effort) -> Section:
     """What it takes to keep a hundred cycles: their table with them and without."""
     scenario = mutual_pairs(CYCLES)
-    _, record = seconds_of_day(kernel_day, scenario)
+    _, record = seconds_of_day(scenario)
     assert len(record.lsm_cycles.ticks) == CYCLES, "each pair settles as one cycle"
     without = replace(record, lsm_cycles=first_cycles(record.lsm_cycles, 0))
     member = Member("pairs", PLAIN_ARM, scenario)
@@ -162,7 +162,7 @@ def many_simulations(effort: Effort) -> Section:
     first = scenario_of("W1", 1)
     run = run_of("many", [first.with_rules(rng_seed=seed) for seed in range(1, effort.simulations + 1)])
     states = [SystemState.opening(member.scenario) for member in run.members]
-    threads = (1, 2)
+    threads = {1: "1 thread", 2: "2 threads"}
     simulating: dict[int, list[float]] = {workers: [] for workers in threads}
     totals = []
     for _ in range(effort.runs_per_seed):
@@ -178,7 +178,7 @@ def many_simulations(effort: Effort) -> Section:
         "on as many threads as there are cores, every table of every simulation checked and stored.",
         (
             "simulations",
-            *(f"simulating, {workers} thread{'s'[: workers - 1]}" for workers in threads),
+            *(f"simulating, {name}" for name in threads.values()),
             "stored",
             "ms each",
         ),

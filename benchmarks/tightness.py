@@ -5,7 +5,6 @@ python -m benchmarks.tightness W2 --find       # searches each seed's kappa for 
 """
 
 import argparse
-import time
 from dataclasses import dataclass
 from math import exp
 from pathlib import Path
@@ -13,8 +12,9 @@ from statistics import mean
 
 import numpy as np
 
+from benchmarks.days import seconds_of_day
 from benchmarks.workloads import QUEUED_SHARE_MAX, QUEUED_SHARE_MIN, WORKLOADS, Workload, queued_share, scenario_mapping
-from sim_engine import SystemState, parse_scenario, run_day
+from sim_engine import parse_scenario
 from sim_engine.vocabulary import BILATERAL, GRIDLOCK, LSM_MECHANISMS, MECHANISMS, RING
 
 STEPS_MAX = 8
@@ -38,9 +38,7 @@ class Tightness:
 def tightness(workload: Workload, seed: int, kappa: float) -> Tightness:
     """Simulates one day of the workload."""
     scenario = parse_scenario(scenario_mapping(workload, seed, kappa=kappa), source=Path(workload.name))
-    begin = time.perf_counter()
-    record, _ = run_day(scenario, SystemState.opening(scenario))
-    seconds = time.perf_counter() - begin
+    seconds, record = seconds_of_day(scenario)
     amounts, settled = record.transactions.amounts, record.settlements
     netted = np.isin(settled.mechanisms, [MECHANISMS.index(name) for name in LSM_MECHANISMS])
     cycles = np.bincount(record.lsm_cycles.mechanisms, minlength=len(MECHANISMS))

@@ -14,22 +14,14 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from pipelines.contracts import CONTRACTS, schema_of
+from pipelines.contracts import schema_of
 from pipelines.runs import Member
 from sim_engine import DayRecord, __version__
+from sim_engine.sums import sums_by_group
 from sim_engine.vocabulary import CYCLE_TYPES, HIT_LIMITS, MECHANISMS, NONE, OUTCOMES, PRIORITIES, WAIT_REASONS
 
 Columns = dict[str, Any]
 Array = np.ndarray
-
-
-def frames_of_day(day_of_members: Iterable[tuple[Member, DayRecord]]) -> dict[str, pl.DataFrame]:
-    """One typed frame per raw table for a day of a run, its members' rows in the order given.
-
-    The frames have the columns of their contracts and are not validated yet.
-    """
-    day = MembersDay(day_of_members)
-    return {table: frame_of(table, day) for table in CONTRACTS}
 
 
 class MembersDay:
@@ -232,11 +224,11 @@ def _ticks(day: MembersDay) -> Columns:
     settled += day.stacked(lambda record: record.settlements.mechanisms) * count  # a block of rows per mechanism
     settled_amounts = day.amounts[day.transaction_rows(lambda record: record.settlements.transactions)]
     numbers = _counts(settled, count * len(MECHANISMS)).reshape(len(MECHANISMS), count)
-    values = _sums(settled, settled_amounts, count * len(MECHANISMS)).reshape(len(MECHANISMS), count)
+    values = sums_by_group(settled, settled_amounts, count * len(MECHANISMS)).reshape(len(MECHANISMS), count)
     columns = day.stem(heights) | {
         "tick": np.arange(count) + np.repeat(before_rows, heights),
         "arrivals": _counts(arrived, count),
-        "arrival_value": _sums(arrived, day.amounts[day.arrived_rows()], count),
+        "arrival_value": sums_by_group(arrived, day.amounts[day.arrived_rows()], count),
     }
     for code, mechanism in enumerate(MECHANISMS):
         columns |= {f"settled_{mechanism}": numbers[code], f"settled_value_{mechanism}": values[code]}
@@ -268,11 +260,11 @@ def _agent_days(day: MembersDay) -> Columns:
         # Net debit since the opening is the opening balance less the balance: settlements alone move money.
         "peak_net_debit": days("opening_balances") - days("min_balances"),
         "arrivals": _counts(day.senders[arrived], count),
-        "arrival_value": _sums(day.senders[arrived], day.amounts[arrived], count),
+        "arrival_value": sums_by_group(day.senders[arrived], day.amounts[arrived], count),
         "sent": _counts(day.senders[settled], count),
-        "sent_value": _sums(day.senders[settled], day.amounts[settled], count),
+        "sent_value": sums_by_group(day.senders[settled], day.amounts[settled], count),
         "received": _counts(day.receivers[settled], count),
-        "received_value": _sums(day.receivers[settled], day.amounts[settled], count),
+        "received_value": sums_by_group(day.receivers[settled], day.amounts[settled], count),
         "lsm_releases": _counts(day.senders[settled[by_lsm]], count),
         "queue1_size_max": days("queue1_sizes_max"),
         "queue2_size_max": days("queue2_sizes_max"),
@@ -371,13 +363,6 @@ def _nullable(numbers: Array) -> pl.Series:
 def _counts(groups: Array, count: int) -> Array:
     """Number of items in each group 0..count-1."""
     return np.bincount(groups, minlength=count)
-
-
-def _sums(groups: Array, values: Array, count: int) -> Array:
-    """Sum of the values of each group 0..count-1, in exact int64 (numpy's weighted bincount adds floats)."""
-    sums = np.zeros(count, np.int64)
-    np.add.at(sums, groups, values)
-    return sums
 
 
 def _lists(lengths: Array, values: pl.Series) -> pl.Series:

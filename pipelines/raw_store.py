@@ -10,7 +10,7 @@ as a column, which is the authority; the folder repeats it so that a reader can 
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -85,15 +85,6 @@ class RawStore:
                 remedy = f"{error}; another version wrote it, so run {run_id} again from day 0"
                 raise InputError(file, [Problem("", ABSENT, remedy)]) from error
         return states
-
-    def write_day(
-        self, run_id: str, day: int, frames: Mapping[str, pl.DataFrame], closing: Sequence[tuple[str, SystemState]]
-    ) -> None:
-        """Commits a day of a run, all of whose tables are there, with its closing states, as NewDay does."""
-        new_day = NewDay(self, run_id, day)
-        for table, frame in frames.items():
-            new_day.stage(table, frame)
-        new_day.commit(closing)
 
     def drop_days_from(self, run_id: str, first_day: int) -> None:
         """Removes the days of a run from first_day on, latest first, each day's mark before its tables."""

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sim_engine import sums
 from sim_engine.bounds import MONEY_MAX
 from sim_engine.errors import InputError, Problem
-from sim_engine.generation.day import AmountBeyondInt64, generated_day
 from sim_engine.names import LISTED_ID_PREFIX
 from sim_engine.payments_file import PaymentsFile
 from sim_engine.scenario import Generate, Scenario
@@ -39,7 +39,7 @@ def payments_of_day(scenario: Scenario, day: int, money_total: int) -> Payments:
     if scenario.stated.generate is not None:
         sources.append(_generated(scenario, scenario.stated.generate, day))
     payments = _merged(sources)
-    total = money_total + _sum(payments.amounts)
+    total = money_total + sums.total(payments.amounts)
     capacity_max = max(agent.credit_capacity for agent in scenario.stated.agents)
     if total + capacity_max > MONEY_MAX:
         remedy = (
@@ -47,11 +47,6 @@ def payments_of_day(scenario: Scenario, day: int, money_total: int) -> Payments:
         )
         raise InputError(scenario.stated.name, [Problem("generate", total, remedy)])
     return payments
-
-
-def _sum(amounts: np.ndarray) -> int:
-    """Sum of int64 amounts of 0 and above, exact beyond int64: by their upper and lower 32 bits."""
-    return (int((amounts >> 32).sum()) << 32) + int((amounts & 0xFFFFFFFF).sum())
 
 
 def _merged(sources: list[Payments]) -> Payments:
@@ -121,6 +116,8 @@ def _of_file(scenario: Scenario, file: PaymentsFile, day: int) -> Payments:
 
 
 def _generated(scenario: Scenario, generate: Generate, day: int) -> Payments:
+    from sim_engine.generation.day import AmountBeyondInt64, generated_day  # here: they load the compiler
+
     stated = scenario.stated
     try:
         drawn = generated_day(generate, scenario.agent_ids, stated.rng_seed, day, stated.ticks_per_day)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from sim_engine.arrivals import payments_of_day
-from sim_engine.kernel.day import settle_day
 from sim_engine.laws import check_laws
 from sim_engine.outstanding import transactions_of_day
 from sim_engine.records import DayRecord, Transactions
@@ -19,6 +18,8 @@ def run_day(scenario: Scenario, opening: SystemState) -> tuple[DayRecord, System
     Returns what the day leaves behind and the state that the next day opens with.
     Raises InputError if the state does not belong to the scenario, or if the day's amounts exceed what int64 holds.
     """
+    from sim_engine.kernel.day import settle_day  # here: loading the compiler takes as long as all the rest
+
     record, closing = settle_day(scenario, opening, outstanding_in_day(scenario, opening))
     check_laws(scenario, opening, record, closing)
     return record, closing

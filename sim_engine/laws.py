@@ -3,8 +3,9 @@
 import numpy as np
 
 from sim_engine.records import Array, DayRecord
-from sim_engine.scenario import Scenario, credit_capacity
+from sim_engine.scenario import Scenario, credit_capacities
 from sim_engine.state import SystemState
+from sim_engine.sums import sums_by_group
 from sim_engine.vocabulary import BILATERAL
 
 
@@ -42,14 +43,11 @@ def _check_money(scenario: Scenario, opening: SystemState, record: DayRecord, cl
     assert closing.balances == tuple(days.closing_balances.tolist()), "the next day opens as this one closed"
     assert sum(opening.balances) == sum(closing.balances), "money is conserved"
     amounts = transactions.amounts[rows]
-    moved = _sums(transactions.receivers[rows], amounts, len(agents))
-    moved -= _sums(transactions.senders[rows], amounts, len(agents))
+    moved = sums_by_group(transactions.receivers[rows], amounts, len(agents))
+    moved -= sums_by_group(transactions.senders[rows], amounts, len(agents))
     assert (days.opening_balances + moved == days.closing_balances).all(), "money moves by settlements alone"
-    capacities = [
-        credit_capacity(agent.credit_limit, posted, agent.haircut_bp)
-        for agent, posted in zip(agents, opening.posted_collateral, strict=True)
-    ]
-    overdrawn = np.flatnonzero(days.min_balances < -np.array(capacities, np.int64))
+    capacities = np.array(credit_capacities(scenario.stated, opening.posted_collateral), np.int64)
+    overdrawn = np.flatnonzero(days.min_balances < -capacities)
     assert not overdrawn.size, f"available liquidity is never negative, but that of {agents[overdrawn[0]].id} was"
     lowest_known = np.minimum(days.opening_balances, days.closing_balances)
     highest_known = np.maximum(days.opening_balances, days.closing_balances)
@@ -87,7 +85,7 @@ def _check_cycles(record: DayRecord) -> None:
     order = np.argsort(listed)
     assert np.array_equal(listed[order], endpoints), "agents are the endpoints of the transactions, each once"
     assert (_combined(np.add, positions, cycles.agent_offsets) == 0).all(), "what some lose others gain"
-    moved = _sums(places, np.concatenate([-amounts, amounts]), len(endpoints))
+    moved = sums_by_group(places, np.concatenate([-amounts, amounts]), len(endpoints))
     assert (positions[order] == moved).all(), "net positions are what the transactions move"
     gross = _combined(np.add, amounts, cycles.transaction_offsets)
     assert (cycles.total_values == gross).all(), "the gross value is the sum of the amounts"
@@ -108,13 +106,6 @@ def _check_lsm_runs(record: DayRecord) -> None:
     assert int(cycles.sum()) == len(record.lsm_cycles.ticks), "every cycle is of a run"
     by_lsm = np.count_nonzero(settlements.cycle_seqs >= 0)
     assert int(runs.settled_transactions.sum()) == by_lsm, "every transaction of a cycle is of a run"
-
-
-def _sums(groups: Array, values: Array, count: int) -> Array:
-    """Sum of the values of each group 0..count-1, in exact int64."""
-    sums = np.zeros(count, np.int64)
-    np.add.at(sums, groups, values)
-    return sums
 
 
 def _combined(combine: np.ufunc, values: Array, offsets: Array) -> Array:

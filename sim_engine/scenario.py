@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -51,6 +51,14 @@ class Agent(_Model):
 def credit_capacity(credit_limit: int, posted_collateral: int, haircut_bp: int) -> int:
     """Credit that a limit and collateral after its haircut give, minor units, rounded down (SPEC 3)."""
     return credit_limit + posted_collateral * (10_000 - haircut_bp) // 10_000
+
+
+def credit_capacities(stated: "ScenarioFile", posted_collateral: Sequence[int]) -> list[int]:
+    """What credit_capacity gives each agent, by index, with the collateral posted at some time."""
+    return [
+        credit_capacity(agent.credit_limit, posted, agent.haircut_bp)
+        for agent, posted in zip(stated.agents, posted_collateral, strict=True)
+    ]
 
 
 class ListedArrival(_Model):

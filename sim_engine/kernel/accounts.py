@@ -31,8 +31,7 @@ def change(w: Work, agent: int, net_position: int) -> None:
         account.low = min(account.low, account.available)
     elif net_position > 0:
         account.high = max(account.high, account.available)
-        if account.marks & (GAINED | RECHECK) == 0:
-            note_for_retry(w, agent, RECHECK)  # touched and soiled here; its next search may end before the retry
+        note_for_retry(w, agent, RECHECK)  # touched and soiled here; its next search may end before the retry
         touch(w, agent)
         soil(w, agent)
 
@@ -51,6 +50,12 @@ def note_for_retry(w: Work, agent: int, mark: int) -> None:
 def touch(w: Work, agent: int) -> None:
     """The next ring search looks at the agent (SPEC 4)."""
     w.touched[agent >> 6] |= np.uint64(1) << np.uint64(agent & 63)
+
+
+@inlined
+def untouch(w: Work, agent: int) -> None:
+    """The ring search is done with the agent."""
+    w.touched[agent >> 6] &= ~(np.uint64(1) << np.uint64(agent & 63))
 
 
 @inlined

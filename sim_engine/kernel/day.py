@@ -15,7 +15,7 @@ from sim_engine.records import (
     TickEnds,
     Transactions,
 )
-from sim_engine.scenario import Scenario, credit_capacity
+from sim_engine.scenario import Scenario, credit_capacities
 from sim_engine.state import QueuedTransaction, SystemState
 from sim_engine.vocabulary import CANCELLED, CARRIED
 
@@ -41,7 +41,10 @@ def work_of_day(
     assert max(rows, agents) < 1 << 30, "a slot and an agent take 30 bits beside a place in the queue"
     pairs = min(rows, agents * (agents - 1))
     steps = stated.lsm.max_cycle_length + 1
-    carried, carried_orders, carried_queue1 = _carried(opening, transactions)
+    queue1, queue2 = ([waiting for waiting in opening.queued if waiting.queue == queue] for queue in (1, 2))
+    row_of = {seq: row for row, seq in enumerate(transactions.arrival_seqs[: transactions.carried].tolist())}
+    rows_of_queue1 = sorted(row_of[waiting.arrival_seq] for waiting in queue1)
+    rows_of_queue2 = [row_of[waiting.arrival_seq] for waiting in queue2]
     work = Work(
         rules=np.zeros(1, layout.Rules),
         counts=np.zeros(1, layout.Counts),
@@ -51,8 +54,7 @@ def work_of_day(
         receivers=transactions.receivers.view(np.uint32),
         amounts=transactions.amounts,
         priorities=transactions.priorities,
-        carried=carried,
-        carried_orders=carried_orders,
+        carried=np.array(rows_of_queue1 + rows_of_queue2, np.uint32),
         agents=_accounts(scenario, opening),
         credit_agents=np.empty(agents, np.uint32),
         # A line grows when three quarters of it are taken: to 8/3 of what it holds at most, over parts twice that long.
@@ -90,7 +92,7 @@ def work_of_day(
         cycles=np.empty(rows, layout.Cycle),
         cycle_agents=np.empty(2 * rows, np.int32),
         net_positions=np.empty(2 * rows, np.int64),
-        runs=np.empty(ticks, layout.Run),
+        runs=np.zeros(ticks, layout.Run),
         tick_ends=np.empty(ticks, layout.TickEnd),
         settled_rows=np.empty(rows, np.int32),
         settled_mechanisms=np.empty(rows, np.int8),
@@ -102,10 +104,9 @@ def work_of_day(
         settled_entry_seqs=np.empty(rows, np.int64),
         settled_wait_reasons=np.empty(rows, np.int8),
     )
-    queue2 = [transaction for transaction in opening.queued if transaction.queue == 2]
-    work.entry_ticks[carried[carried_queue1:]] = [transaction.entry_tick for transaction in queue2]
-    work.entry_seqs[carried[carried_queue1:]] = [transaction.entry_seq for transaction in queue2]
-    work.wait_reasons[carried[carried_queue1:]] = [transaction.wait_reason for transaction in queue2]
+    work.entry_ticks[rows_of_queue2] = [waiting.entry_tick for waiting in queue2]
+    work.entry_seqs[rows_of_queue2] = [waiting.entry_seq for waiting in queue2]
+    work.wait_reasons[rows_of_queue2] = [waiting.wait_reason for waiting in queue2]
     has_credit = np.flatnonzero(work.agents["credit_capacity"])
     work.credit_agents[: len(has_credit)] = has_credit
 
@@ -126,7 +127,7 @@ def work_of_day(
     rules["every_ticks"] = stated.lsm.every_ticks
     rules["max_passes"] = stated.lsm.max_passes
     rules["max_cycles"] = stated.lsm.max_cycles_per_tick
-    rules["carried_queue1"] = carried_queue1
+    rules["carried_queue1"] = len(queue1)
     rules["carried_queue2"] = len(queue2)
     rules["first_entry_seq"] = opening.entries_count
     rules["keeps_cycles"] = keeps_cycles
@@ -138,26 +139,9 @@ def _first_row_by_tick(first_tick: int, ticks: int, transactions: Transactions) 
     return transactions.carried + np.searchsorted(arrived, first_tick + np.arange(ticks + 1))
 
 
-def _carried(opening: SystemState, transactions: Transactions) -> tuple[np.ndarray, np.ndarray, int]:
-    """Rows carried in Queue 1 by arrival_seq, then in Queue 2 in order; orders of submission; how many in Queue 1."""
-    row_of = {seq: row for row, seq in enumerate(transactions.arrival_seqs[: transactions.carried].tolist())}
-    queue1 = sorted(row_of[transaction.arrival_seq] for transaction in opening.queued if transaction.queue == 1)
-    queue2 = [transaction for transaction in opening.queued if transaction.queue == 2]
-    rows = queue1 + [row_of[transaction.arrival_seq] for transaction in queue2]
-    by_age = np.argsort([transaction.entry_seq for transaction in queue2])
-    orders = np.empty(len(rows), np.int64)
-    orders[len(queue1) + by_age] = np.arange(len(queue2))
-    return np.array(rows, np.uint32), orders, len(queue1)
-
-
 def _accounts(scenario: Scenario, opening: SystemState) -> np.ndarray:
-    agents = scenario.stated.agents
-    capacities = [
-        credit_capacity(agent.credit_limit, posted, agent.haircut_bp)
-        for agent, posted in zip(agents, opening.posted_collateral, strict=True)
-    ]
-    accounts = np.zeros(len(agents), layout.Agent)
-    accounts["credit_capacity"] = capacities
+    accounts = np.zeros(len(opening.balances), layout.Agent)
+    accounts["credit_capacity"] = credit_capacities(scenario.stated, opening.posted_collateral)
     available = np.array(opening.balances, np.int64) + accounts["credit_capacity"]
     assert (available >= 0).all(), "available liquidity is never negative"
     for name in ("available", "low", "high", "lowest"):
@@ -250,24 +234,9 @@ def _lsm_cycles(work: Work) -> LsmCycles:
 
 def _lsm_runs(work: Work) -> LsmRuns:
     runs = work.runs[: work.counts["runs"][0]]
-    columns = {name: runs[name].copy() for name in layout.RUN_COLUMNS}
-    return LsmRuns(
-        ticks=columns["tick"],
-        passes=columns["passes"],
-        bilateral_cycles=columns["bilateral_cycles"],
-        ring_cycles=columns["ring_cycles"],
-        gridlock_cycles=columns["gridlock_cycles"],
-        settled_transactions=columns["settled_transactions"],
-        total_values=columns["total_value"],
-        settled_values=columns["settled_value"],
-        retry_settled=columns["retry_settled"],
-        retry_values=columns["retry_value"],
-        queue_sizes_before=columns["queue_size_before"],
-        queue_sizes_after=columns["queue_size_after"],
-        queue_values_before=columns["queue_value_before"],
-        queue_values_after=columns["queue_value_after"],
-        hit_limits=columns["hit_limit"].astype(np.int8),
-    )
+    columns = [runs[name].copy() for name in layout.RUN_COLUMNS]
+    columns[-1] = columns[-1].astype(np.int8)
+    return LsmRuns(*columns)
 
 
 def _tick_ends(work: Work) -> TickEnds:

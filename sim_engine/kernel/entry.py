@@ -7,6 +7,7 @@ from sim_engine.kernel.heap import pop, push
 from sim_engine.kernel.jit import inlined, part, spliced
 from sim_engine.kernel.layout import AGENT_BITS, GAINED, INFINITE, NIL, ORDER_BITS, RECHECK, Work
 from sim_engine.kernel.queue2 import join, leave, touch_if_pair_goes_on
+from sim_engine.kernel.recording import settlement
 from sim_engine.vocabulary import BEHIND_ANOTHER, ENTRY_RULE, IMMEDIATE, LIQUIDITY, QUEUE
 
 _AGENT_MASK = (np.int64(1) << AGENT_BITS) - 1
@@ -75,9 +76,7 @@ def retry_queue(w: Work) -> tuple[int, int]:
             waiting = w.lines[at]
             k, receiver, amount = waiting.slot, waiting.receiver, waiting.amount
             was_oldest = w.slots[k].older == NIL
-            w.settled_rows[counts.settled] = w.slots[k].row
-            w.settled_mechanisms[counts.settled] = QUEUE
-            counts.settled += 1
+            settlement(w, w.slots[k].row, QUEUE)
             settled += 1
             value += amount
             pay(w, sender, receiver, amount)
@@ -109,10 +108,7 @@ def _begin_sweep(w: Work) -> None:
 def _choose_candidate(w: Work, agent: int, after: int) -> None:
     """Finds the agent's first item behind a place that it can pay now, and queues it for the sweep."""
     account = w.agents[agent]
-    if account.queued == 0:
-        account.candidate = NIL
-        return
-    if account.available < account.smallest:
+    if account.queued == 0 or account.available < account.smallest:
         account.candidate = NIL
         return
     at = _first_payable(w, agent, after)

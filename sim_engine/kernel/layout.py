@@ -26,8 +26,8 @@ AGENT_BITS = np.int64(30)
 """What waits in the heap of a sweep is place << AGENT_BITS | agent."""
 
 GAINED, RECHECK, DIRTY, GREW = np.uint32(1), np.uint32(2), np.uint32(4), np.uint32(8)
-"""Marks of an agent: its liquidity rose since the last retry; its queue lost an item otherwise; one of its pairs may
-net now; its queue grew in this tick."""
+"""Marks of an agent: the next sweep of the queue looks at it, because a payment came in, for which it is then touched
+and soiled too, or for another reason; one of its pairs may net now; its queue grew in this tick."""
 
 ROOM_MIN = 4
 """How long an agent's part of an array is at first; it doubles whenever it is full."""
@@ -158,6 +158,7 @@ Cycle = np.dtype(
     align=True,
 )
 
+# In the order of records.LsmRuns.
 RUN_COLUMNS = (
     "tick", "passes", "bilateral_cycles", "ring_cycles", "gridlock_cycles", "settled_transactions", "total_value",
     "settled_value", "retry_settled", "retry_value", "queue_size_before", "queue_size_after", "queue_value_before",
@@ -214,8 +215,8 @@ Counts = np.dtype(
         ("sweeps", "i8"),  # bilateral sweeps begun
         ("credit_agents", "i8"),
         ("free_slot", "u4"),
-        ("unused", "u4"),
-    ]
+    ],
+    align=True,
 )
 
 Phases = np.dtype(
@@ -227,8 +228,8 @@ Phases = np.dtype(
 class Work(NamedTuple):
     """Everything that the kernel reads and writes in a day; each array with the type of its elements.
 
-    Given: rules, first_row_by_tick (int64, ticks + 1), senders, receivers, amounts, priorities (by row), carried (rows)
-    with carried_orders (the order of submission of those in Queue 2), and the agents' accounts.
+    Given: rules, first_row_by_tick (int64, ticks + 1), senders, receivers, amounts, priorities (by row), carried
+    (rows), entry_ticks, entry_seqs and wait_reasons of those carried in Queue 2, and the agents' accounts.
     Left behind: settled_* (settlements in order), entry_ticks, entry_seqs and wait_reasons by row, cycles with
     cycle_agents and net_positions, runs, tick_ends. The rest is the kernel's own.
     """
@@ -242,7 +243,6 @@ class Work(NamedTuple):
     amounts: Annotated[Array, np.int64]
     priorities: Annotated[Array, np.int8]
     carried: Annotated[Array, np.uint32]
-    carried_orders: Annotated[Array, np.int64]
     agents: Annotated[Array, Agent]
     credit_agents: Annotated[Array, np.uint32]
     lines: Annotated[Array, Waiting]

@@ -5,6 +5,7 @@ import numpy as np
 from sim_engine.kernel.accounts import note_for_retry, soil, touch
 from sim_engine.kernel.jit import inlined, part
 from sim_engine.kernel.layout import GREW, INFINITE, NIL, RECHECK, ROOM_MIN, Work
+from sim_engine.kernel.recording import settlement
 
 _HASH_FACTOR = np.uint64(0x9E3779B97F4A7C15)
 """Knuth's multiplicative hashing: 2^64 over the golden ratio."""
@@ -75,10 +76,8 @@ def touch_if_pair_goes_on(w: Work, k: int) -> None:
 @part
 def settle(w: Work, k: int, mechanism: int) -> None:
     """The transaction in a slot settles by the LSM; its agents' accounts change once for the whole set."""
-    counts, slot = w.counts[0], w.slots[k]
-    w.settled_rows[counts.settled] = slot.row
-    w.settled_mechanisms[counts.settled] = mechanism
-    counts.settled += 1
+    slot = w.slots[k]
+    settlement(w, slot.row, mechanism)
     if w.rules[0].is_fifo:
         note_for_retry(w, slot.sender, RECHECK)  # what it stood before may settle without any gain
     leave(w, k)
@@ -100,9 +99,14 @@ def _free_slot(w: Work) -> int:
 
 
 @inlined
+def _pair_key(sender: int, receiver: int) -> int:
+    return (np.uint64(sender) << np.uint64(32)) | np.uint64(receiver)
+
+
+@inlined
 def pair_entry(w: Work, sender: int, receiver: int) -> int:
     """Where the pair stands in the table, or would stand: its key there is 0 then."""
-    key = (np.uint64(sender) << np.uint64(32)) | np.uint64(receiver)
+    key = _pair_key(sender, receiver)
     size = np.uint64(w.counts[0].pair_table)
     at = ((key * _HASH_FACTOR) >> np.uint64(32)) & (size - np.uint64(1))
     while True:
@@ -150,7 +154,7 @@ def _new_pair(w: Work, sender: int, receiver: int) -> int:
 def _enter_pair(w: Work, p: int) -> None:
     pair = w.pairs[p]
     entry = w.pair_entries[pair_entry(w, pair.sender, pair.receiver)]
-    entry.key = (np.uint64(pair.sender) << np.uint64(32)) | np.uint64(pair.receiver)
+    entry.key = _pair_key(pair.sender, pair.receiver)
     entry.pair = p
 
 

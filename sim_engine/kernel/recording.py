@@ -14,6 +14,15 @@ def clock(w: Work) -> int:
 
 
 @inlined
+def settlement(w: Work, row: int, mechanism: int) -> None:
+    """The next settlement of the day."""
+    counts = w.counts[0]
+    w.settled_rows[counts.settled] = row
+    w.settled_mechanisms[counts.settled] = mechanism
+    counts.settled += 1
+
+
+@inlined
 def cycle_agent(w: Work, agent: int, net_position: int) -> None:
     """The next agent of the cycle that is being recorded; net_position: received - paid."""
     counts = w.counts[0]

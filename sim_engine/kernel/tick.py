@@ -47,13 +47,16 @@ def run_tick(w: Work, tick_of_day: int) -> None:
 
 @spliced
 def requeue_carried(w: Work) -> None:
-    """Puts what was carried over in Queue 2 where it stood. Every agent is touched at the start of a day (SPEC 4)."""
+    """Puts what was carried over in Queue 2 where it stood. Every agent is touched at the start of a day (SPEC 4).
+
+    Carried rows stand in Queue 2 order, and so within each class in the order of their submission.
+    """
     rules = w.rules[0]
     for agent in range(w.agents.shape[0]):
         touch(w, agent)
-    for c in range(rules.carried_queue1, rules.carried_queue1 + rules.carried_queue2):
-        row = w.carried[c]
-        join(w, row, (np.int64(w.priorities[row]) << ORDER_BITS) | np.int64(w.carried_orders[c]))
+    for order in range(rules.carried_queue2):
+        row = w.carried[rules.carried_queue1 + order]
+        join(w, row, (np.int64(w.priorities[row]) << ORDER_BITS) | order)
 
 
 @spliced

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.days import kernel_day, seconds_of_day
+from benchmarks.days import seconds_of_day
 from benchmarks.engine_sections import throughput
 from benchmarks.report import Section, page
 from benchmarks.store_sections import PARTS, hundred_cycles, mutual_pairs, parts_timed, run_of, store_run
 from benchmarks.timing import QUICK, Spread, environment_lines
 from pipelines.contracts import CONTRACTS
 from pipelines.places import PROJECT_ROOT
+from sim_engine import run_day
 from tests.oracle import day as oracle
 
 
@@ -34,9 +35,9 @@ def test_page_names_what_it_ran_on_but_no_place_on_the_machine():
     assert str(Path.home()) not in text
 
 
-@pytest.mark.parametrize("run", [kernel_day, oracle.run_day])
+@pytest.mark.parametrize("run", [run_day, oracle.run_day])
 def test_every_mutual_pair_is_one_cycle(run):
-    _, record = seconds_of_day(run, mutual_pairs(7))
+    _, record = seconds_of_day(mutual_pairs(7), run)
     assert len(record.lsm_cycles.ticks) == 7
     assert len(record.settlements.ticks) == 14
 

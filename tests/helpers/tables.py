@@ -1,12 +1,13 @@
 """Raw tables of a scenario, as rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
 from pipelines.contracts import CONTRACTS
-from pipelines.frames import frames_of_day
+from pipelines.frames import MembersDay, frame_of
+from pipelines.raw_store import NewDay, RawStore
 from pipelines.runs import Member
 from sim_engine import DayRecord, Scenario, SystemState, run_days
 
@@ -15,6 +16,26 @@ Rows = list[dict[str, Any]]
 
 def member_of(scenario: Scenario) -> Member:
     return Member("told", "base", scenario)
+
+
+def frames_of_day(day_of_members: Iterable[tuple[Member, DayRecord]]) -> dict[str, pl.DataFrame]:
+    """Every table of a day of a run, its members' rows in the order given."""
+    day = MembersDay(day_of_members)
+    return {table: frame_of(table, day) for table in CONTRACTS}
+
+
+def write_day(
+    store: RawStore,
+    run_id: str,
+    day: int,
+    frames: Mapping[str, pl.DataFrame],
+    closing: Sequence[tuple[str, SystemState]],
+) -> None:
+    """Commits a day of a run, all of whose tables are there, with its closing states."""
+    new_day = NewDay(store, run_id, day)
+    for table, frame in frames.items():
+        new_day.stage(table, frame)
+    new_day.commit(closing)
 
 
 def run_all_days(scenario: Scenario) -> list[tuple[DayRecord, SystemState]]:

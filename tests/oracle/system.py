@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim_engine.records import DayRecord, Transactions
-from sim_engine.scenario import Scenario, credit_capacity
+from sim_engine.scenario import Scenario, credit_capacities
 from sim_engine.state import QueuedTransaction, SystemState
 from tests.oracle.item import Item
 from tests.oracle.ledger import Ledger
@@ -43,10 +43,7 @@ class System:
         self.ring_memory = RingMemory(len(agents))
         self.ledger = Ledger(
             opening.balances,
-            [
-                credit_capacity(agent.credit_limit, posted, agent.haircut_bp)
-                for agent, posted in zip(agents, opening.posted_collateral, strict=True)
-            ],
+            credit_capacities(scenario.stated, opening.posted_collateral),
             self.ring_memory,
         )
         self.queue1: list[list[Item]] = [[] for _ in agents]

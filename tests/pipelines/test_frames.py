@@ -10,12 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.contracts import CONTRACTS, schema_of, validate
-from pipelines.frames import frames_of_day
 from pipelines.runs import Member
 from sim_engine import Scenario
 from tests.helpers.drawing import crowded_scenarios, scenarios
 from tests.helpers.settling import scenario_of
-from tests.helpers.tables import Rows, frames_of, member_of, rows_of, run_all_days
+from tests.helpers.tables import Rows, frames_of, frames_of_day, member_of, rows_of, run_all_days
 
 LSM = ("bilateral", "ring", "gridlock")
 CLASSES = ("urgent", "normal", "low")

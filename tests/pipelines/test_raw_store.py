@@ -11,11 +11,10 @@ import polars as pl
 import pytest
 
 from pipelines.contracts import CONTRACTS, schema_of
-from pipelines.frames import frames_of_day
 from pipelines.raw_store import NewDay, RawStore
 from sim_engine import InputError, SystemState, run_day
 from tests.helpers.settling import scenario_of
-from tests.helpers.tables import member_of
+from tests.helpers.tables import frames_of_day, member_of, write_day
 
 RUN = "told"
 NAME = "told.base.s0"
@@ -35,7 +34,7 @@ def content_of(amount: int, day: int = 0) -> Content:
 
 def write(store: RawStore, content: Content, day: int = 0) -> None:
     frames, closing = content
-    store.write_day(RUN, day, frames, [(NAME, closing)])
+    write_day(store, RUN, day, frames, [(NAME, closing)])
 
 
 def stored(store: RawStore, day: int = 0) -> Content:
@@ -121,7 +120,7 @@ def test_a_frame_too_few_is_our_mistake(store):
 def test_states_of_several_members_keep_their_names(store):
     frames, closing = content_of(6)
     other = dataclasses.replace(closing, balances=(3, 4))
-    store.write_day(RUN, 0, frames, [("told.b.s1", closing), ("told.a.s1", other)])
+    write_day(store, RUN, 0, frames, [("told.b.s1", closing), ("told.a.s1", other)])
     assert store.read_closing(RUN, 0) == {"told.b.s1": closing, "told.a.s1": other}
 
 
@@ -189,7 +188,7 @@ def test_dropping_days_leaves_the_earlier_ones(store, first):
 def test_dropping_days_leaves_other_runs(store):
     three_days(store)
     frames, closing = content_of(5)
-    store.write_day("other", 0, frames, [(NAME, closing)])
+    write_day(store, "other", 0, frames, [(NAME, closing)])
     store.drop_days_from(RUN, 0)
     assert store.days_stored("other") == [0]
     assert store.days_stored(RUN) == []

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from pipelines import run_days
 from pipelines.contracts import CONTRACTS
-from pipelines.frames import frames_of_day
 from pipelines.raw_store import RawStore
 from pipelines.run_days import DayRefused, RunStopped, opening_states, reusable_day, run_and_store_days
 from pipelines.runs import Member, Run, load_run
 from sim_engine import InputError, Problem, Scenario, SystemState, run_day
 from sim_engine import run_days as simulate_days
 from tests.helpers.drawing import crowded_scenarios, scenarios
+from tests.helpers.tables import frames_of_day
 
 SCENARIO = """
 name: research_days

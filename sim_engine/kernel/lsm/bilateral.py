@@ -41,7 +41,6 @@ def sweep_bilaterally(w: Work) -> bool:
         i, j = np.uint32(tried >> _INDEX_BITS), np.uint32(tried & _INDEX_MASK)
         p = w.pair_entries[pair_entry(w, i, j)].pair
         q = w.pairs[p].reverse
-        w.pairs[p].sweep = 0
         i_keeps, j_keeps = _newest_kept(w, p, q)
         if i_keeps != NIL and j_keeps != NIL:
             gainer = _settle_pair(w, p, q, i_keeps, j_keeps)
@@ -56,6 +55,12 @@ def sweep_bilaterally(w: Work) -> bool:
 
 
 @inlined
+def _turn(i: int, j: int) -> int:
+    """When the sweep comes to a pair."""
+    return (np.int64(i) << _INDEX_BITS) | np.int64(j)
+
+
+@inlined
 def _await_turn(w: Work, i: int, j: int, p: int) -> None:
     """Lets the sweep try a pair (p pays from i to j), unless a look at its ends shows that it cannot net."""
     pair = w.pairs[p]
@@ -66,7 +71,7 @@ def _await_turn(w: Work, i: int, j: int, p: int) -> None:
         and pair.sweep != np.uint32(w.counts[0].sweeps)
     ):
         pair.sweep = w.counts[0].sweeps
-        push(w, (np.int64(i) << _INDEX_BITS) | np.int64(j))
+        push(w, _turn(i, j))
 
 
 @spliced
@@ -77,7 +82,7 @@ def _await_turns_of(w: Work, gainer: int, tried: int) -> None:
         place = w.pairs[w.legs_out[at].pair].both_ways
         if place != NIL:
             both = w.both_ways[place]
-            if ((np.int64(both.i) << _INDEX_BITS) | np.int64(both.j)) > tried:
+            if _turn(both.i, both.j) > tried:
                 _await_turn(w, both.i, both.j, both.pair)
 
 
@@ -95,7 +100,7 @@ def _note_bound_before_pairs_beyond(w: Work, tried: int) -> None:
     """The bound also holds before pairs of which it is known that they cannot net."""
     for at in range(np.uint64(w.counts[0].both_ways)):
         both = w.both_ways[at]
-        if ((np.int64(both.i) << _INDEX_BITS) | np.int64(both.j)) > tried:
+        if _turn(both.i, both.j) > tried:
             may_try_another_scope(w)
             return
 

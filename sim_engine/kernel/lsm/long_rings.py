@@ -34,8 +34,8 @@ def first_long_path(w: Work, start: int, admitted: int, length: int) -> bool:
         there = w.path[step]
         there.agent = leg.agent
         if step == length - 1:
-            if _closes(w, start, step):
-                closing = w.closings[leg.agent]
+            closing = w.closings[leg.agent]
+            if _start_admits(w, start, closing.amount):
                 there.amount = closing.amount
                 there.pair = closing.pair
                 return True
@@ -47,18 +47,12 @@ def first_long_path(w: Work, start: int, admitted: int, length: int) -> bool:
 
 
 @spliced
-def _closes(w: Work, start: int, step: int) -> bool:
-    """Whether the leg from the path's last agent back to its start is there, covered at both its ends and admitted."""
-    account, closing = w.agents[start], w.closings[w.path[step].agent]
-    if closing.search != w.search[0].number:
-        return False
+def _start_admits(w: Work, start: int, last: int) -> bool:
+    """Whether the start can pay the path's first leg out of a last one of that amount, and its search admits it."""
+    account = w.agents[start]
     first = w.legs_out[w.pairs[w.path[0].pair].leg_out]
-    rise = first.amount - closing.amount
-    return (
-        closing.amount - w.path[step - 1].amount <= w.agents[w.path[step].agent].available
-        and rise <= account.available
-        and (first.changed >= account.searched or rise > account.low)
-    )
+    rise = first.amount - last
+    return rise <= account.available and (first.changed >= account.searched or rise > account.low)
 
 
 @spliced
@@ -75,7 +69,10 @@ def _order_first_legs(w: Work, start: int, admitted: int, length: int) -> int:
 
 @spliced
 def _order_options(w: Work, start: int, step: int, length: int) -> int:
-    """Lists the legs that may follow at a step of the path, by agent. Returns how many there are."""
+    """Lists the legs that may follow at a step of the path, by agent. Returns how many there are.
+
+    The last of them lead to agents that have, and can pay, a leg back to the start: others have no need that is met.
+    """
     account = w.agents[w.path[step].agent]
     most = account.available + w.path[step - 1].amount
     width = np.int64(w.agents.shape[0])
@@ -84,8 +81,6 @@ def _order_options(w: Work, start: int, step: int, length: int) -> int:
     for at in range(np.uint64(account.payees_from), np.uint64(account.payees_from + account.payees)):
         leg = w.legs_out[at]
         if leg.amount > most or leg.amount < _need(w, legs_left, leg.agent):
-            continue
-        if legs_left == 1 and w.closings[leg.agent].search != w.search[0].number:
             continue
         passed = False
         for before in range(step):

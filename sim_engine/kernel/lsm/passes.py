@@ -24,15 +24,6 @@ def save_liquidity(w: Work, tick: int) -> None:
     rules, counts, phases = w.rules[0], w.counts[0], w.phases[0]
     run = w.runs[counts.runs]
     run.tick = tick
-    run.passes = 0
-    run.bilateral_cycles = 0
-    run.ring_cycles = 0
-    run.gridlock_cycles = 0
-    run.settled_transactions = 0
-    run.total_value = 0
-    run.settled_value = 0
-    run.retry_settled = 0
-    run.retry_value = 0
     run.queue_size_before = counts.queue_size
     run.queue_value_before = counts.queue_value
     run.hit_limit = NO_LIMIT

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sim_engine.kernel.accounts import change
+from sim_engine.kernel.accounts import change, untouch
 from sim_engine.kernel.jit import lowest_bit, part, spliced
 from sim_engine.kernel.layout import INFINITE, Work
 from sim_engine.kernel.lsm.closing_legs import note_closing_legs
@@ -42,7 +42,7 @@ def search_rings(w: Work) -> bool:
 @spliced
 def _end_search(w: Work, start: int) -> None:
     counts, account = w.counts[0], w.agents[start]
-    w.touched[start >> np.uint64(6)] &= ~(np.uint64(1) << (start & np.uint64(63)))
+    untouch(w, np.uint32(start))
     counts.searches += 1
     account.searched = counts.searches
     account.lowest = min(account.lowest, account.low)
