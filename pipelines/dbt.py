@@ -5,24 +5,25 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliInvocation, DbtProject
+from dagster_dbt.core.dbt_event_iterator import DbtEventIterator
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
-from pipelines.places import PROJECT_ROOT, default_data_root
+from pipelines.places import DBT_FOLDER, default_data_root
 from pipelines.resources import dbt_environment
 
-DBT_PROJECT = DbtProject(project_dir=PROJECT_ROOT / "dbt_project", profiles_dir=PROJECT_ROOT / "dbt_project")
+DBT_PROJECT = DbtProject(project_dir=DBT_FOLDER, profiles_dir=DBT_FOLDER)
 
 DBT_EXECUTABLE = str(Path(sys.executable).with_name("dbt"))
 """The dbt of this environment, also where the environment is not activated."""
 
 _PARSED = ("manifest.json", "partial_parse.msgpack")
-_SOURCES = ("models", "macros", "tests")
+_SOURCES = ("models", "macros", "seeds", "tests")
 
 
 def manifest() -> Path:
@@ -61,6 +62,34 @@ def _parse(project: Path, target: Path) -> None:
         for name in reversed(_PARSED):
             if (Path(scratch) / name).exists():
                 shutil.move(Path(scratch) / name, target / name)
+
+
+def told_events(build: DbtCliInvocation, on_event: Callable[[str], None]) -> Iterator[Any]:
+    """What a dbt command did, model by model and test by test, with row counts, columns and their lineage.
+
+    on_event: called with the name of each model and test when it is done. A command that fails raises after its events.
+    """
+    # dagster-dbt reads rows and columns only when dbt has closed the warehouse; waiting for that, it would keep a core
+    # busy that dbt needs. So the waiting is done here.
+    events: list[Any] = []
+    failure: Exception | None = None
+    try:
+        for event in build.stream():
+            events.append(event)
+            on_event(_name_of(event))
+    except Exception as error:
+        failure = error
+    for fetch in (DbtEventIterator.fetch_row_counts, DbtEventIterator.fetch_column_metadata):
+        events = list(fetch(DbtEventIterator(iter(events), build)))
+    yield from events
+    if failure:
+        raise failure
+
+
+def _name_of(event: Any) -> str:
+    """The model or test that an event tells of."""
+    key = getattr(event, "asset_key", None)
+    return str(getattr(event, "check_name", None) or (key.path[-1] if key else getattr(event, "output_name", "")))
 
 
 def release_warehouse(invocation: DbtCliInvocation) -> None:

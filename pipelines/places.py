@@ -6,8 +6,24 @@ from pathlib import Path
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 """The checkout: dbt project, scenarios and run files lie in it."""
 
+DBT_FOLDER = PROJECT_ROOT / "dbt_project"
+"""The dbt project."""
+
 DATA_VARIABLE = "PAYMENT_SIM_DATA"
 """Environment variable that names the data folder."""
+
+
+RUN_FILES_VARIABLE = "PAYMENT_SIM_RUN_FILES"
+"""Environment variable that names the folders of run files, separated as in PATH; the sensor watches them."""
+
+SCENARIOS_FOLDER = PROJECT_ROOT / "scenarios"
+"""The project's scenarios, each of which is a run too."""
+
+
+def run_file_folders() -> tuple[Path, ...]:
+    """The folders of run files: the environment's PAYMENT_SIM_RUN_FILES, else the project's runs/."""
+    named = os.environ.get(RUN_FILES_VARIABLE, "").split(os.pathsep)
+    return tuple(Path(folder).absolute() for folder in named if folder) or (PROJECT_ROOT / "runs",)
 
 
 def default_data_root() -> Path:

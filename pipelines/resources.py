@@ -4,21 +4,28 @@ import os
 from pathlib import Path
 
 import dagster as dg
+from pydantic import Field
 
 from pipelines.catalogue import Catalogue
-from pipelines.places import PROJECT_ROOT, warehouse_file
+from pipelines.places import SCENARIOS_FOLDER, run_file_folders, warehouse_file
 from pipelines.raw_store import RawStore
 from pipelines.runs import Run
+from pipelines.warehouse import Build
+
+ASKED_RUNS_VARIABLE = "PAYMENT_SIM_RUNS"
+"""Environment variable by which dbt is told which runs to build, separated by commas; empty: all."""
 
 
 class Data(dg.ConfigurableResource):
     """The data folder with everything in it.
 
-    data_root: absolute path of the folder. run_folders: folders of run files and scenarios.
+    data_root: absolute path of the folder. run_folders: folders of run files, which the sensor watches.
+    scenario_folders: folders of scenarios, which are runs only for who asks for them.
     """
 
     data_root: str
-    run_folders: list[str] = [str(PROJECT_ROOT / "runs"), str(PROJECT_ROOT / "scenarios")]
+    run_folders: list[str] = Field(default_factory=lambda: [str(folder) for folder in run_file_folders()])
+    scenario_folders: list[str] = [str(SCENARIOS_FOLDER)]
 
     @property
     def path(self) -> Path:
@@ -33,7 +40,7 @@ class Data(dg.ConfigurableResource):
     @property
     def catalogue(self) -> Catalogue:
         """The runs that partition keys name."""
-        return Catalogue(self.path, tuple(Path(folder) for folder in self.run_folders))
+        return Catalogue(self.path, tuple(map(Path, [*self.run_folders, *self.scenario_folders])))
 
     def find_run(self, run_id: str) -> Run:
         """The run of that name. Raises InputError if there is none."""
@@ -49,6 +56,7 @@ def dbt_environment(data_root: Path) -> dict[str, str]:
     }
 
 
-def export_dbt_environment(data_root: Path) -> None:
-    """Sets those variables in this process, for the dbt commands that it starts."""
+def export_dbt_environment(data_root: Path, build: Build) -> None:
+    """Sets those variables in this process, for the dbt commands that it starts, and names the runs to build."""
     os.environ.update(dbt_environment(data_root))
+    os.environ[ASKED_RUNS_VARIABLE] = ",".join(build.named)

@@ -11,7 +11,7 @@ select
     mechanism,
     unnest(transactions) as transaction,
     unnest(amounts) as amount
-from {{ ref('stg_raw__lsm_cycles') }}
+from {{ of_runs(ref('stg_raw__lsm_cycles')) }}
 {%- endmacro %}
 
 {#- One row per settled transaction and each of its two agents, with what it does to the balance. -#}
@@ -23,8 +23,8 @@ select
     settlements.settlement_seq,
     unnest([arrivals.sender, arrivals.receiver]) as agent,
     unnest([-arrivals.amount, arrivals.amount]) as change
-from {{ ref('stg_raw__settlements') }} as settlements
-inner join {{ ref('stg_raw__arrivals') }} as arrivals
+from {{ of_runs(ref('stg_raw__settlements')) }} as settlements
+inner join {{ of_runs(ref('stg_raw__arrivals')) }} as arrivals
     on settlements.simulation_id = arrivals.simulation_id
     and settlements.transaction = arrivals.transaction
 {%- endmacro %}
@@ -32,10 +32,10 @@ inner join {{ ref('stg_raw__arrivals') }} as arrivals
 {#- One row per day and transaction that settled on it or was queued at the end of it. -#}
 {% macro transaction_fates() -%}
 select simulation_id, day, transaction, 'settled' as fate
-from {{ ref('stg_raw__settlements') }}
+from {{ of_runs(ref('stg_raw__settlements')) }}
 
 union all
 
 select simulation_id, day, transaction, outcome as fate
-from {{ ref('stg_raw__queue_snapshots') }}
+from {{ of_runs(ref('stg_raw__queue_snapshots')) }}
 {%- endmacro %}

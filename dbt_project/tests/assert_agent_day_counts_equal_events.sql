@@ -10,8 +10,8 @@ with settled as (
         arrivals.receiver,
         arrivals.amount,
         settlements.cycle_seq
-    from {{ ref('stg_raw__settlements') }} as settlements
-    inner join {{ ref('stg_raw__arrivals') }} as arrivals
+    from {{ of_runs(ref('stg_raw__settlements')) }} as settlements
+    inner join {{ of_runs(ref('stg_raw__arrivals')) }} as arrivals
         on settlements.simulation_id = arrivals.simulation_id
         and settlements.transaction = arrivals.transaction
 
@@ -20,7 +20,7 @@ with settled as (
 arrived as (
 
     select simulation_id, day, sender as agent, count(*) as arrivals, sum(amount) as arrival_value
-    from {{ ref('stg_raw__arrivals') }}
+    from {{ of_runs(ref('stg_raw__arrivals')) }}
     group by simulation_id, day, sender
 
 ),
@@ -55,13 +55,13 @@ queued as (
         agent,
         count(*) filter (queue = 1) as queue1_size_end,
         count(*) filter (queue = 2) as queue2_size_end
-    from {{ ref('stg_raw__queue_snapshots') }}
+    from {{ of_runs(ref('stg_raw__queue_snapshots')) }}
     group by simulation_id, day, agent
 
 )
 
 select simulation_id, day, agent
-from {{ ref('stg_raw__agent_days') }} as agent_days
+from {{ of_runs(ref('stg_raw__agent_days')) }} as agent_days
 full join arrived using (simulation_id, day, agent)
 full join sent using (simulation_id, day, agent)
 full join received using (simulation_id, day, agent)

@@ -3,7 +3,7 @@
 
 with transaction_days as (
 
-    select * from {{ ref('int_transaction_days_clipped') }}
+    select * from {{ of_runs(ref('int_transaction_days_clipped')) }}
 
 ),
 
@@ -55,7 +55,7 @@ recomputed as (
 )
 
 select agent_days.simulation_id, agent_days.day, agent_days.agent
-from {{ ref('stg_raw__agent_days') }} as agent_days
+from {{ of_runs(ref('stg_raw__agent_days')) }} as agent_days
 left join recomputed
     on agent_days.simulation_id = recomputed.simulation_id
     and agent_days.day = recomputed.day

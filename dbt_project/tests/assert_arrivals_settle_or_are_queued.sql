@@ -7,7 +7,7 @@ with fates as (
 )
 
 select arrivals.simulation_id, arrivals.day, arrivals.transaction
-from {{ ref('stg_raw__arrivals') }} as arrivals
+from {{ of_runs(ref('stg_raw__arrivals')) }} as arrivals
 anti join fates
     on arrivals.simulation_id = fates.simulation_id
     and arrivals.day = fates.day

@@ -6,8 +6,8 @@ select
     agent_days.agent,
     agent_days.min_balance,
     {{ credit_capacity('agents.credit_limit', 'agents.posted_collateral', 'agents.haircut_bp') }} as capacity
-from {{ ref('stg_raw__agent_days') }} as agent_days
-inner join {{ ref('stg_raw__agents') }} as agents
+from {{ of_runs(ref('stg_raw__agent_days')) }} as agent_days
+inner join {{ of_runs(ref('stg_raw__agents')) }} as agents
     on agent_days.simulation_id = agents.simulation_id
     and agent_days.day = agents.day
     and agent_days.agent = agents.agent

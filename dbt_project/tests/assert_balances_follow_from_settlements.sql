@@ -46,7 +46,7 @@ select
     measured.moved,
     measured.moved_min,
     measured.moved_max
-from {{ ref('stg_raw__agent_days') }} as agent_days
+from {{ of_runs(ref('stg_raw__agent_days')) }} as agent_days
 left join measured
     on agent_days.simulation_id = measured.simulation_id
     and agent_days.day = measured.day

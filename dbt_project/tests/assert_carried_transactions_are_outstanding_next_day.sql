@@ -9,8 +9,8 @@ with fates as (
 carried as (
 
     select snapshots.simulation_id, simulations.day, snapshots.transaction
-    from {{ ref('stg_raw__queue_snapshots') }} as snapshots
-    inner join {{ ref('stg_raw__simulations') }} as simulations
+    from {{ of_runs(ref('stg_raw__queue_snapshots')) }} as snapshots
+    inner join {{ of_runs(ref('stg_raw__simulations')) }} as simulations
         on snapshots.simulation_id = simulations.simulation_id
         and snapshots.day + 1 = simulations.day
     where snapshots.outcome = 'carried'

@@ -8,7 +8,7 @@ with members as (
 
 select members.*, arrivals.amount as amount_arrived
 from members
-left join {{ ref('stg_raw__arrivals') }} as arrivals
+left join {{ of_runs(ref('stg_raw__arrivals')) }} as arrivals
     on members.simulation_id = arrivals.simulation_id
     and members.transaction = arrivals.transaction
 where members.amount is distinct from arrivals.amount

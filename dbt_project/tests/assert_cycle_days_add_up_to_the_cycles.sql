@@ -10,7 +10,7 @@ with by_type as (
         sum(gross_value) as gross_value,
         sum(net_value) as net_value,
         sum(liquidity_saved) as liquidity_saved
-    from {{ ref('fct_cycle_type_days') }}
+    from {{ of_runs(ref('fct_cycle_type_days')) }}
     group by simulation_id, day
 
 ),
@@ -25,7 +25,7 @@ by_length as (
         sum(gross_value) as gross_value,
         sum(net_value) as net_value,
         sum(liquidity_saved) as liquidity_saved
-    from {{ ref('fct_cycle_length_days') }}
+    from {{ of_runs(ref('fct_cycle_length_days')) }}
     group by simulation_id, day
 
 ),
@@ -40,8 +40,8 @@ one_by_one as (
         any_value(days.lsm_settled_value) as gross_value,
         sum(cycles.settled_value) as net_value,
         sum(cycles.liquidity_saved) as liquidity_saved
-    from {{ ref('fct_lsm_cycles') }} as cycles
-    inner join {{ ref('fct_lsm_effectiveness_days') }} as days
+    from {{ of_runs(ref('fct_lsm_cycles')) }} as cycles
+    inner join {{ of_runs(ref('fct_lsm_effectiveness_days')) }} as days
         on cycles.simulation_id = days.simulation_id
         and cycles.day = days.day
     group by cycles.simulation_id, cycles.day

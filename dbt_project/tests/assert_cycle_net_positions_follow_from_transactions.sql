@@ -16,7 +16,7 @@ legs as (
         unnest([arrivals.sender, arrivals.receiver]) as agent,
         unnest([-arrivals.amount, arrivals.amount]) as change
     from members
-    inner join {{ ref('stg_raw__arrivals') }} as arrivals
+    inner join {{ of_runs(ref('stg_raw__arrivals')) }} as arrivals
         on members.simulation_id = arrivals.simulation_id
         and members.transaction = arrivals.transaction
 
@@ -38,7 +38,7 @@ stored as (
         cycle_seq,
         unnest(agents) as agent,
         unnest(net_positions) as net_position
-    from {{ ref('stg_raw__lsm_cycles') }}
+    from {{ of_runs(ref('stg_raw__lsm_cycles')) }}
 
 )
 

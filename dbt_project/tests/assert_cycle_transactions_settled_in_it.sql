@@ -8,7 +8,7 @@ with members as (
 
 select members.*
 from members
-anti join {{ ref('stg_raw__settlements') }} as settlements
+anti join {{ of_runs(ref('stg_raw__settlements')) }} as settlements
     on members.simulation_id = settlements.simulation_id
     and members.day = settlements.day
     and members.cycle_seq = settlements.cycle_seq

@@ -8,7 +8,7 @@ with members as (
 
 select members.*, settlements.entry_tick, settlements.wait_reason
 from members
-inner join {{ ref('stg_raw__settlements') }} as settlements
+inner join {{ of_runs(ref('stg_raw__settlements')) }} as settlements
     on members.simulation_id = settlements.simulation_id
     and members.transaction = settlements.transaction
 where settlements.wait_reason is null

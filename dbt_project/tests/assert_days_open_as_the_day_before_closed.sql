@@ -6,8 +6,8 @@ select
     today.agent,
     yesterday.closing_balance,
     today.opening_balance
-from {{ ref('stg_raw__agent_days') }} as today
-inner join {{ ref('stg_raw__agent_days') }} as yesterday
+from {{ of_runs(ref('stg_raw__agent_days')) }} as today
+inner join {{ of_runs(ref('stg_raw__agent_days')) }} as yesterday
     on today.simulation_id = yesterday.simulation_id
     and today.agent = yesterday.agent
     and today.day = yesterday.day + 1

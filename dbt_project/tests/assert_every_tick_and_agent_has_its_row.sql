@@ -3,25 +3,25 @@
 with counted as (
 
     select 'ticks' as raw_table, simulation_id, day, count(*) as found
-    from {{ ref('stg_raw__ticks') }}
+    from {{ of_runs(ref('stg_raw__ticks')) }}
     group by simulation_id, day
 
     union all
 
     select 'agents' as raw_table, simulation_id, day, count(*) as found
-    from {{ ref('stg_raw__agents') }}
+    from {{ of_runs(ref('stg_raw__agents')) }}
     group by simulation_id, day
 
     union all
 
     select 'agent_days' as raw_table, simulation_id, day, count(*) as found
-    from {{ ref('stg_raw__agent_days') }}
+    from {{ of_runs(ref('stg_raw__agent_days')) }}
     group by simulation_id, day
 
     union all
 
     select 'policy_snapshots' as raw_table, simulation_id, day, count(*) as found
-    from {{ ref('stg_raw__policy_snapshots') }}
+    from {{ of_runs(ref('stg_raw__policy_snapshots')) }}
     group by simulation_id, day
 
 ),
@@ -33,7 +33,7 @@ expected as (
         day,
         unnest(['ticks', 'agents', 'agent_days', 'policy_snapshots']) as raw_table,
         unnest([ticks_per_day, num_agents, num_agents, num_agents]) as due
-    from {{ ref('stg_raw__simulations') }}
+    from {{ of_runs(ref('stg_raw__simulations')) }}
 
 )
 

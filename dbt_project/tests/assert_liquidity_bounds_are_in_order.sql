@@ -2,6 +2,6 @@
 -- settled.
 
 select simulation_id, day, liquidity_lower_bound, liquidity_used, liquidity_upper_bound, unsettled_count
-from {{ ref('fct_lsm_effectiveness_days') }}
+from {{ of_runs(ref('fct_lsm_effectiveness_days')) }}
 where liquidity_lower_bound > liquidity_upper_bound
     or (unsettled_count = 0 and liquidity_lower_bound > liquidity_used)

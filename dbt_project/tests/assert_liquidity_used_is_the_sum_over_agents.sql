@@ -3,13 +3,13 @@
 with summed as (
 
     select simulation_id, day, sum(peak_net_debit) as peak_net_debit
-    from {{ ref('stg_raw__agent_days') }}
+    from {{ of_runs(ref('stg_raw__agent_days')) }}
     group by simulation_id, day
 
 )
 
 select days.simulation_id, days.day, days.liquidity_used, summed.peak_net_debit
-from {{ ref('fct_lsm_effectiveness_days') }} as days
+from {{ of_runs(ref('fct_lsm_effectiveness_days')) }} as days
 left join summed
     on days.simulation_id = summed.simulation_id
     and days.day = summed.day

@@ -12,7 +12,7 @@ with cycles as (
         sum(total_value) as total_value,
         sum(settled_value) as settled_value,
         max(lsm_pass) as lsm_pass_max
-    from {{ ref('stg_raw__lsm_cycles') }}
+    from {{ of_runs(ref('stg_raw__lsm_cycles')) }}
     group by simulation_id, tick
 
 ),
@@ -27,8 +27,8 @@ settled as (
         settlements.settlement_seq > min(settlements.settlement_seq) filter (settlements.cycle_seq is not null) over (
             partition by settlements.simulation_id, settlements.settlement_tick
         ) as is_after_cycle
-    from {{ ref('stg_raw__settlements') }} as settlements
-    inner join {{ ref('stg_raw__arrivals') }} as arrivals
+    from {{ of_runs(ref('stg_raw__settlements')) }} as settlements
+    inner join {{ of_runs(ref('stg_raw__arrivals')) }} as arrivals
         on settlements.simulation_id = arrivals.simulation_id
         and settlements.transaction = arrivals.transaction
 
@@ -45,7 +45,7 @@ retries as (
 )
 
 select simulation_id, tick
-from {{ ref('stg_raw__lsm_runs') }} as runs
+from {{ of_runs(ref('stg_raw__lsm_runs')) }} as runs
 full join cycles using (simulation_id, tick)
 full join retries using (simulation_id, tick)
 where runs.bilateral_cycles is distinct from coalesce(cycles.bilateral_cycles, 0)

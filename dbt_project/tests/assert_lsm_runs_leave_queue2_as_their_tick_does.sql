@@ -1,8 +1,8 @@
 -- Fails if an LSM run leaves another Queue 2 than its tick ends with, or it is not what it found less what it settled.
 
 select runs.simulation_id, runs.tick
-from {{ ref('stg_raw__lsm_runs') }} as runs
-left join {{ ref('stg_raw__ticks') }} as ticks
+from {{ of_runs(ref('stg_raw__lsm_runs')) }} as runs
+left join {{ of_runs(ref('stg_raw__ticks')) }} as ticks
     on runs.simulation_id = ticks.simulation_id
     and runs.tick = ticks.tick
 where runs.queue_size_after is distinct from ticks.queue2_size

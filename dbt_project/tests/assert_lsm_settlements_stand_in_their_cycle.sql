@@ -7,7 +7,7 @@ with members as (
 )
 
 select settlements.simulation_id, settlements.day, settlements.cycle_seq, settlements.transaction
-from {{ ref('stg_raw__settlements') }} as settlements
+from {{ of_runs(ref('stg_raw__settlements')) }} as settlements
 anti join members
     on settlements.simulation_id = members.simulation_id
     and settlements.day = members.day

@@ -5,6 +5,6 @@ select
     day,
     sum(opening_balance) as opening,
     sum(closing_balance) as closing
-from {{ ref('stg_raw__agent_days') }}
+from {{ of_runs(ref('stg_raw__agent_days')) }}
 group by simulation_id, day
 having sum(opening_balance) <> sum(closing_balance)

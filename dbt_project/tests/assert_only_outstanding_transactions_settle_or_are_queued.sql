@@ -9,12 +9,12 @@ with fates as (
 outstanding as (
 
     select simulation_id, day, transaction
-    from {{ ref('stg_raw__arrivals') }}
+    from {{ of_runs(ref('stg_raw__arrivals')) }}
 
     union all
 
     select simulation_id, day + 1 as day, transaction
-    from {{ ref('stg_raw__queue_snapshots') }}
+    from {{ of_runs(ref('stg_raw__queue_snapshots')) }}
     where outcome = 'carried'
 
 )

@@ -6,8 +6,8 @@ select
     agents.agent,
     agents.opening_balance,
     agent_days.opening_balance as opening_balance_of_agent_day
-from {{ ref('stg_raw__agents') }} as agents
-full join {{ ref('stg_raw__agent_days') }} as agent_days
+from {{ of_runs(ref('stg_raw__agents')) }} as agents
+full join {{ of_runs(ref('stg_raw__agent_days')) }} as agent_days
     on agents.simulation_id = agent_days.simulation_id
     and agents.day = agent_days.day
     and agents.agent = agent_days.agent

@@ -6,8 +6,8 @@ select
     agents.agent,
     agents.policy,
     policy_snapshots.policy as policy_of_snapshot
-from {{ ref('stg_raw__agents') }} as agents
-full join {{ ref('stg_raw__policy_snapshots') }} as policy_snapshots
+from {{ of_runs(ref('stg_raw__agents')) }} as agents
+full join {{ of_runs(ref('stg_raw__policy_snapshots')) }} as policy_snapshots
     on agents.simulation_id = policy_snapshots.simulation_id
     and agents.day = policy_snapshots.day
     and agents.agent = policy_snapshots.agent

@@ -5,7 +5,7 @@ with measured as (
     select
         *,
         carried_in_value + arrived_value as outstanding_value
-    from {{ ref('fct_lsm_effectiveness_days') }}
+    from {{ of_runs(ref('fct_lsm_effectiveness_days')) }}
 
 )
 

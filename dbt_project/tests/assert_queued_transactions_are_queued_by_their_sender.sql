@@ -6,8 +6,8 @@ select
     snapshots.transaction,
     snapshots.agent,
     arrivals.sender
-from {{ ref('stg_raw__queue_snapshots') }} as snapshots
-inner join {{ ref('stg_raw__arrivals') }} as arrivals
+from {{ of_runs(ref('stg_raw__queue_snapshots')) }} as snapshots
+inner join {{ of_runs(ref('stg_raw__arrivals')) }} as arrivals
     on snapshots.simulation_id = arrivals.simulation_id
     and snapshots.transaction = arrivals.transaction
 where snapshots.agent <> arrivals.sender

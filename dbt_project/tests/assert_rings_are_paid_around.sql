@@ -9,14 +9,14 @@ with legs as (
         unnest(transactions) as transaction,
         unnest(agents) as payer,
         unnest(agents[2:] || agents[:1]) as payee
-    from {{ ref('stg_raw__lsm_cycles') }}
+    from {{ of_runs(ref('stg_raw__lsm_cycles')) }}
     where mechanism = 'ring'
 
 )
 
 select legs.*, arrivals.sender, arrivals.receiver
 from legs
-left join {{ ref('stg_raw__arrivals') }} as arrivals
+left join {{ of_runs(ref('stg_raw__arrivals')) }} as arrivals
     on legs.simulation_id = arrivals.simulation_id
     and legs.transaction = arrivals.transaction
 where legs.payer is distinct from arrivals.sender

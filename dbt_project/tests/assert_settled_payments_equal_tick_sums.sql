@@ -11,13 +11,13 @@ with summed as (
         sum(
             settled_value_bilateral + settled_value_ring + settled_value_gridlock + settled_value_entry_offset
         ) as lsm_value
-    from {{ ref('stg_raw__ticks') }}
+    from {{ of_runs(ref('stg_raw__ticks')) }}
     group by simulation_id, day
 
 )
 
 select days.simulation_id, days.day
-from {{ ref('fct_lsm_effectiveness_days') }} as days
+from {{ of_runs(ref('fct_lsm_effectiveness_days')) }} as days
 left join summed
     on days.simulation_id = summed.simulation_id
     and days.day = summed.day

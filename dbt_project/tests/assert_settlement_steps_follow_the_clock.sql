@@ -9,7 +9,7 @@ with steps as (
         min(settlement_tick) as tick_min,
         max(settlement_tick) as tick_max,
         count(distinct mechanism) as mechanisms
-    from {{ ref('stg_raw__settlements') }}
+    from {{ of_runs(ref('stg_raw__settlements')) }}
     group by simulation_id, day, settlement_seq
 
 )

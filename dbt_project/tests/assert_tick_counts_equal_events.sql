@@ -5,7 +5,7 @@
 with arrived as (
 
     select simulation_id, arrival_tick as tick, count(*) as arrivals, sum(amount) as arrival_value
-    from {{ ref('stg_raw__arrivals') }}
+    from {{ of_runs(ref('stg_raw__arrivals')) }}
     group by simulation_id, arrival_tick
 
 ),
@@ -19,8 +19,8 @@ settled as (
         count(*) filter (mechanism = '{{ mechanism }}') as settled_{{ mechanism }},
         sum(amount) filter (mechanism = '{{ mechanism }}') as settled_value_{{ mechanism }}{{ ',' if not loop.last }}
         {%- endfor %}
-    from {{ ref('stg_raw__settlements') }} as settlements
-    inner join {{ ref('stg_raw__arrivals') }} as arrivals
+    from {{ of_runs(ref('stg_raw__settlements')) }} as settlements
+    inner join {{ of_runs(ref('stg_raw__arrivals')) }} as arrivals
         on settlements.simulation_id = arrivals.simulation_id
         and settlements.transaction = arrivals.transaction
     group by settlements.simulation_id, settlements.settlement_tick
@@ -28,7 +28,7 @@ settled as (
 )
 
 select simulation_id, tick
-from {{ ref('stg_raw__ticks') }} as ticks
+from {{ of_runs(ref('stg_raw__ticks')) }} as ticks
 full join arrived using (simulation_id, tick)
 full join settled using (simulation_id, tick)
 where ticks.arrivals is distinct from coalesce(arrived.arrivals, 0)

@@ -24,7 +24,7 @@ balances as (
         tick_changes.tick,
         agent_days.opening_balance,
         agent_days.opening_balance + sum(tick_changes.change) over so_far as balance
-    from {{ ref('stg_raw__agent_days') }} as agent_days
+    from {{ of_runs(ref('stg_raw__agent_days')) }} as agent_days
     inner join tick_changes
         on agent_days.simulation_id = tick_changes.simulation_id
         and agent_days.day = tick_changes.day
@@ -51,7 +51,7 @@ credit_changes as (
 opening as (
 
     select simulation_id, day, sum(greatest(0, -opening_balance)) as credit
-    from {{ ref('stg_raw__agent_days') }}
+    from {{ of_runs(ref('stg_raw__agent_days')) }}
     group by simulation_id, day
 
 ),
@@ -73,7 +73,7 @@ select
         partition by ticks.simulation_id, ticks.day
         order by ticks.tick
     ) as credit_recomputed
-from {{ ref('stg_raw__ticks') }} as ticks
+from {{ of_runs(ref('stg_raw__ticks')) }} as ticks
 inner join opening
     on ticks.simulation_id = opening.simulation_id
     and ticks.day = opening.day

@@ -3,7 +3,7 @@
 
 with transaction_days as (
 
-    select * from {{ ref('int_transaction_days_clipped') }}
+    select * from {{ of_runs(ref('int_transaction_days_clipped')) }}
 
 ),
 
@@ -42,7 +42,7 @@ recomputed as (
         sum(coalesce(changes.queue1_value, 0)) over so_far as queue1_value,
         sum(coalesce(changes.queue2_size, 0)) over so_far as queue2_size,
         sum(coalesce(changes.queue2_value, 0)) over so_far as queue2_value
-    from {{ ref('stg_raw__ticks') }} as ticks
+    from {{ of_runs(ref('stg_raw__ticks')) }} as ticks
     left join changes
         on ticks.simulation_id = changes.simulation_id
         and ticks.day = changes.day
@@ -52,7 +52,7 @@ recomputed as (
 )
 
 select ticks.simulation_id, ticks.tick
-from {{ ref('stg_raw__ticks') }} as ticks
+from {{ of_runs(ref('stg_raw__ticks')) }} as ticks
 inner join recomputed
     on ticks.simulation_id = recomputed.simulation_id
     and ticks.tick = recomputed.tick

@@ -2,22 +2,22 @@
 
 with dated as (
 
-    select 'arrivals' as raw_table, simulation_id, day, arrival_tick as tick from {{ ref('stg_raw__arrivals') }}
+    select 'arrivals' as raw_table, simulation_id, day, arrival_tick as tick from {{ of_runs(ref('stg_raw__arrivals')) }}
     union all
     select 'settlements' as raw_table, simulation_id, day, settlement_tick as tick
-    from {{ ref('stg_raw__settlements') }}
+    from {{ of_runs(ref('stg_raw__settlements')) }}
     union all
-    select 'lsm_cycles' as raw_table, simulation_id, day, tick from {{ ref('stg_raw__lsm_cycles') }}
+    select 'lsm_cycles' as raw_table, simulation_id, day, tick from {{ of_runs(ref('stg_raw__lsm_cycles')) }}
     union all
-    select 'lsm_runs' as raw_table, simulation_id, day, tick from {{ ref('stg_raw__lsm_runs') }}
+    select 'lsm_runs' as raw_table, simulation_id, day, tick from {{ of_runs(ref('stg_raw__lsm_runs')) }}
     union all
-    select 'ticks' as raw_table, simulation_id, day, tick from {{ ref('stg_raw__ticks') }}
+    select 'ticks' as raw_table, simulation_id, day, tick from {{ of_runs(ref('stg_raw__ticks')) }}
 
 )
 
 select dated.*
 from dated
-inner join {{ ref('stg_raw__simulations') }} as simulations
+inner join {{ of_runs(ref('stg_raw__simulations')) }} as simulations
     on dated.simulation_id = simulations.simulation_id
     and dated.day = simulations.day
 where dated.tick // simulations.ticks_per_day <> dated.day

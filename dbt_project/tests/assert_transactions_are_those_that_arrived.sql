@@ -1,9 +1,9 @@
 -- Fails if a transaction arrived and is not in fct_transactions, or is there with another sender, receiver or amount.
 
 select simulation_id, transaction, sender, receiver, amount
-from {{ ref('stg_raw__arrivals') }}
+from {{ of_runs(ref('stg_raw__arrivals')) }}
 
 except
 
 select simulation_id, transaction, sender, receiver, amount
-from {{ ref('fct_transactions') }}
+from {{ of_runs(ref('fct_transactions')) }}

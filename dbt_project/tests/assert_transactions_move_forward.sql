@@ -3,12 +3,12 @@
 with entered as (
 
     select simulation_id, transaction, entry_tick, settlement_tick
-    from {{ ref('stg_raw__settlements') }}
+    from {{ of_runs(ref('stg_raw__settlements')) }}
 
     union all
 
     select simulation_id, transaction, entry_tick, null as settlement_tick
-    from {{ ref('stg_raw__queue_snapshots') }}
+    from {{ of_runs(ref('stg_raw__queue_snapshots')) }}
 
 )
 
@@ -19,7 +19,7 @@ select
     entered.entry_tick,
     entered.settlement_tick
 from entered
-inner join {{ ref('stg_raw__arrivals') }} as arrivals
+inner join {{ of_runs(ref('stg_raw__arrivals')) }} as arrivals
     on entered.simulation_id = arrivals.simulation_id
     and entered.transaction = arrivals.transaction
 where entered.entry_tick < arrivals.arrival_tick

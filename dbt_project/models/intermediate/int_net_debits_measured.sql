@@ -1,24 +1,39 @@
-with transaction_days as (
+-- An agent on a day has an account, numbered for this query alone: millions of legs are sorted by number, not by name.
+with accounts as (
 
-    select * from {{ ref('int_transaction_days_clipped') }}
+    select run_id, simulation_id, day, agent, row_number() over () as account
+    from {{ of_runs(ref('stg_raw__agents')) }}
 
 ),
 
-agents as (
+transaction_days as (
 
-    select run_id, simulation_id, day, agent
-    from {{ ref('stg_raw__agents') }}
+    select
+        payers.account as payer,
+        payees.account as payee,
+        clipped.amount,
+        clipped.arrival_seq,
+        clipped.settlement_seq
+    from {{ of_runs(ref('int_transaction_days_clipped')) }} as clipped
+    inner join accounts as payers
+        on clipped.simulation_id = payers.simulation_id
+        and clipped.day = payers.day
+        and clipped.sender = payers.agent
+    inner join accounts as payees
+        on clipped.simulation_id = payees.simulation_id
+        and clipped.day = payees.day
+        and clipped.receiver = payees.agent
 
 ),
 
 legs as (
 
-    select simulation_id, day, sender as agent, amount as debit, arrival_seq, settlement_seq
+    select payer as account, amount as debit, arrival_seq, settlement_seq
     from transaction_days
 
     union all
 
-    select simulation_id, day, receiver as agent, -amount as debit, arrival_seq, settlement_seq
+    select payee as account, -amount as debit, arrival_seq, settlement_seq
     from transaction_days
 
 ),
@@ -26,41 +41,32 @@ legs as (
 -- What is settled simultaneously is one step: nothing is measured inside it.
 settlement_steps as (
 
-    select simulation_id, day, agent, settlement_seq, sum(debit) as debit
+    select account, settlement_seq, sum(debit) as debit
     from legs
     where settlement_seq is not null
-    group by simulation_id, day, agent, settlement_seq
+    group by account, settlement_seq
 
 ),
 
 settled_running as (
 
-    select
-        simulation_id,
-        day,
-        agent,
-        sum(debit) over (partition by simulation_id, day, agent order by settlement_seq) as net_debit
+    select account, sum(debit) over (partition by account order by settlement_seq) as net_debit
     from settlement_steps
 
 ),
 
 settled as (
 
-    select simulation_id, day, agent, greatest(0, max(net_debit)) as liquidity_used
+    select account, greatest(0, max(net_debit)) as liquidity_used
     from settled_running
-    group by simulation_id, day, agent
+    group by account
 
 ),
 
 -- Carried in transactions arrived on earlier days and so stand first.
 arriving_running as (
 
-    select
-        simulation_id,
-        day,
-        agent,
-        debit,
-        sum(debit) over (partition by simulation_id, day, agent order by arrival_seq) as net_debit
+    select account, debit, sum(debit) over (partition by account order by arrival_seq) as net_debit
     from legs
 
 ),
@@ -68,30 +74,22 @@ arriving_running as (
 bounds as (
 
     select
-        simulation_id,
-        day,
-        agent,
+        account,
         greatest(0, max(net_debit)) as liquidity_upper_bound,
         greatest(0, sum(debit)) as liquidity_lower_bound
     from arriving_running
-    group by simulation_id, day, agent
+    group by account
 
 )
 
 select
-    agents.run_id,
-    agents.simulation_id,
-    agents.day,
-    agents.agent,
+    accounts.run_id,
+    accounts.simulation_id,
+    accounts.day,
+    accounts.agent,
     coalesce(settled.liquidity_used, 0)::bigint as liquidity_used,
     coalesce(bounds.liquidity_upper_bound, 0)::bigint as liquidity_upper_bound,
     coalesce(bounds.liquidity_lower_bound, 0)::bigint as liquidity_lower_bound
-from agents
-left join settled
-    on agents.simulation_id = settled.simulation_id
-    and agents.day = settled.day
-    and agents.agent = settled.agent
-left join bounds
-    on agents.simulation_id = bounds.simulation_id
-    and agents.day = bounds.day
-    and agents.agent = bounds.agent
+from accounts
+left join settled on accounts.account = settled.account
+left join bounds on accounts.account = bounds.account

@@ -6,25 +6,25 @@ with days as (
         day,
         day * ticks_per_day as first_tick,
         (day + 1) * ticks_per_day as end_tick
-    from {{ ref('stg_raw__simulations') }}
+    from {{ of_runs(ref('stg_raw__simulations')) }}
 
 ),
 
 arrivals as (
 
-    select * from {{ ref('stg_raw__arrivals') }}
+    select * from {{ of_runs(ref('stg_raw__arrivals')) }}
 
 ),
 
 settlements as (
 
-    select * from {{ ref('stg_raw__settlements') }}
+    select * from {{ of_runs(ref('stg_raw__settlements')) }}
 
 ),
 
 snapshots as (
 
-    select * from {{ ref('stg_raw__queue_snapshots') }}
+    select * from {{ of_runs(ref('stg_raw__queue_snapshots')) }}
 
 ),
 

@@ -1,6 +1,6 @@
 with agent_days as (
 
-    select * from {{ ref('stg_raw__agents') }}
+    select * from {{ of_runs(ref('stg_raw__agents')) }}
 
 ),
 

@@ -1,6 +1,6 @@
 with simulation_days as (
 
-    select * from {{ ref('stg_raw__simulations') }}
+    select * from {{ of_runs(ref('stg_raw__simulations')) }}
 
 ),
 
@@ -21,6 +21,8 @@ select
     scenario,
     scenario_hash,
     arm,
+    baseline_arm,
+    arm = baseline_arm as is_baseline,
     rng_seed,
     ticks_per_day,
     num_days,

@@ -1,12 +1,12 @@
 with cycles as (
 
-    select * from {{ ref('fct_lsm_cycles') }}
+    select * from {{ of_runs(ref('fct_lsm_cycles')) }}
 
 ),
 
 days as (
 
-    select * from {{ ref('fct_lsm_effectiveness_days') }}
+    select * from {{ of_runs(ref('fct_lsm_effectiveness_days')) }}
 
 ),
 

@@ -1,18 +1,18 @@
 with cycles as (
 
-    select * from {{ ref('stg_raw__lsm_cycles') }}
+    select * from {{ of_runs(ref('stg_raw__lsm_cycles')) }}
 
 ),
 
 arrivals as (
 
-    select * from {{ ref('stg_raw__arrivals') }}
+    select * from {{ of_runs(ref('stg_raw__arrivals')) }}
 
 ),
 
 settlements as (
 
-    select * from {{ ref('stg_raw__settlements') }}
+    select * from {{ of_runs(ref('stg_raw__settlements')) }}
 
 ),
 

@@ -1,6 +1,6 @@
 with cycles as (
 
-    select * from {{ ref('stg_raw__lsm_cycles') }}
+    select * from {{ of_runs(ref('stg_raw__lsm_cycles')) }}
 
 ),
 
@@ -12,7 +12,7 @@ waits as (
         cycle_seq,
         max(wait_ticks) as wait_ticks_max,
         max(queue2_wait_ticks) as queue2_wait_ticks_max
-    from {{ ref('fct_lsm_cycle_transactions') }}
+    from {{ of_runs(ref('fct_lsm_cycle_transactions')) }}
     group by simulation_id, day, cycle_seq
 
 )

@@ -1,7 +1,7 @@
 with days as (
 
     select run_id, simulation_id, day
-    from {{ ref('stg_raw__simulations') }}
+    from {{ of_runs(ref('stg_raw__simulations')) }}
 
 ),
 
@@ -18,7 +18,7 @@ transaction_days as (
         amount::hugeint * queue1_wait_ticks as queue1_delay,
         amount::hugeint * queue2_wait_ticks as queue2_delay,
         amount::hugeint * (end_tick - wait_from_tick) as delay_max
-    from {{ ref('int_transaction_days_clipped') }}
+    from {{ of_runs(ref('int_transaction_days_clipped')) }}
 
 ),
 
@@ -63,7 +63,7 @@ liquidity as (
         sum(liquidity_used)::bigint as liquidity_used,
         sum(liquidity_upper_bound)::bigint as liquidity_upper_bound,
         sum(liquidity_lower_bound)::bigint as liquidity_lower_bound
-    from {{ ref('int_net_debits_measured') }}
+    from {{ of_runs(ref('int_net_debits_measured')) }}
     group by simulation_id, day
 
 ),
@@ -79,7 +79,7 @@ queues as (
         sum(queue1_value)::double as queue1_value_integral,
         sum(queue2_value)::double as queue2_value_integral,
         sum(queue1_value + queue2_value)::double as queue_value_integral
-    from {{ ref('stg_raw__ticks') }}
+    from {{ of_runs(ref('stg_raw__ticks')) }}
     group by simulation_id, day
 
 )

@@ -1,20 +1,38 @@
 with arrivals as (
 
-    select * from {{ ref('stg_raw__arrivals') }}
+    select * from {{ of_runs(ref('stg_raw__arrivals')) }}
 
 ),
 
 settlements as (
 
-    select * from {{ ref('stg_raw__settlements') }}
+    select * from {{ of_runs(ref('stg_raw__settlements')) }}
 
 ),
 
+transaction_days as (
+
+    select * from {{ of_runs(ref('int_transaction_days_clipped')) }}
+
+),
+
+last_stored as (
+
+    select simulation_id, max(day) as day
+    from transaction_days
+    group by simulation_id
+
+),
+
+-- A transaction's last day: that on which it left the queues, or the last one that is stored.
 last_days as (
 
-    select *
-    from {{ ref('int_transaction_days_clipped') }}
-    qualify row_number() over (partition by simulation_id, transaction order by day desc) = 1
+    select transaction_days.*
+    from transaction_days
+    inner join last_stored on transaction_days.simulation_id = last_stored.simulation_id
+    where
+        transaction_days.outcome is distinct from 'carried'
+        or transaction_days.day = last_stored.day
 
 ),
 

@@ -6,6 +6,7 @@ select
     scenario,
     scenario_hash,
     arm,
+    baseline_arm,
     rng_seed,
     ticks_per_day,
     num_days,

@@ -7,6 +7,6 @@ from {{ model }}
 except
 
 select {{ (to_columns or columns) | join(', ') }}
-from {{ to }}
+from {{ of_runs(to) }}
 
 {% endtest %}

@@ -1,0 +1,59 @@
+"""The marts as assets: what dbt derives from the raw tables, of the runs that need it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DbtCliResource, dbt_assets
+
+from pipelines.dbt import DBT_PROJECT, Translator, manifest, release_warehouse, told_events
+from pipelines.lock import data_lock
+from pipelines.partitions import runs_of_tags
+from pipelines.progress import Shows
+from pipelines.resources import Data, export_dbt_environment
+from pipelines.warehouse import Warehouse, WarehouseBusy
+
+WRITER_POOL = "duckdb_writer"
+"""What one step at a time may use: the warehouse."""
+
+_FREE_WITHIN_SECONDS = 60.0
+"""How long a build waits for another program that has the warehouse open."""
+
+
+@dbt_assets(
+    manifest=manifest(),
+    project=DBT_PROJECT,
+    dagster_dbt_translator=Translator(),
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    pool=WRITER_POOL,
+)
+def marts(
+    context: dg.AssetExecutionContext, data: Data, dbt: DbtCliResource, progress: dg.ResourceParam[Shows]
+) -> Iterator[Any]:
+    """Builds staging, intermediate models and marts of the runs that need it, and tests them."""
+    with data_lock(data.path, "builds the marts", on_wait=context.log.warning):
+        store, warehouse = data.store, Warehouse(data.path)
+        store.prepare()
+        try:
+            warehouse.wait_until_free(_FREE_WITHIN_SECONDS, on_wait=context.log.warning)
+        except WarehouseBusy as busy:
+            raise dg.Failure(str(busy), allow_retries=False) from busy
+        due = warehouse.due(store, launched=runs_of_tags(context.run.tags))
+        for run_id in due.runs:
+            store.drop_uncommitted(run_id)
+        context.log.info(f"marts: {due.said}", extra={"milestone": True})
+        if due.warning:
+            context.log.warning(due.warning, extra={"milestone": True})
+        export_dbt_environment(data.path, due)
+        warehouse.unmark(due)
+        # Unit tests hold the formulas whatever the data are: they belong to the project's tests, not to every build.
+        arguments = ["build", "--exclude-resource-type", "unit_test", *(["--full-refresh"] if due.whole else [])]
+        build = dbt.cli(arguments, context=context)
+        units = len(context.selected_asset_keys) + len(context.selected_asset_check_keys)
+        try:
+            with progress.work(units, "models and tests", context.log.info) as advance:
+                yield from told_events(build, lambda name: advance(f"marts: {name}"))
+        finally:
+            release_warehouse(build)
+        if context.selected_asset_keys == marts.keys:
+            warehouse.mark(due, store)
