@@ -38,8 +38,8 @@ CYCLES = 100
 
 def run_of(name: str, scenarios: list[Scenario]) -> Run:
     """A run of one arm and one day with these scenarios, which differ in their seeds."""
-    members = tuple(Member(name, PLAIN_ARM, scenario) for scenario in scenarios)
-    return Run(name, Path(f"{name}.yaml"), 1, PLAIN_ARM, members)
+    members = tuple(Member(name, PLAIN_ARM, PLAIN_ARM, scenario) for scenario in scenarios)
+    return Run(name, Path(f"{name}.yaml"), 1, members)
 
 
 def store_run(run: Run, root: Path) -> RawStore:
@@ -103,7 +103,7 @@ def hundred_cycles(effort: Effort) -> Section:
     _, record = seconds_of_day(scenario)
     assert len(record.lsm_cycles.ticks) == CYCLES, "each pair settles as one cycle"
     without = replace(record, lsm_cycles=first_cycles(record.lsm_cycles, 0))
-    member = Member("pairs", PLAIN_ARM, scenario)
+    member = Member("pairs", PLAIN_ARM, PLAIN_ARM, scenario)
     spent: dict[str, list[float]] = {f"with {CYCLES} cycles": [], "without": []}
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(10 * len(effort.seeds) * effort.runs_per_seed):

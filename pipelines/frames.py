@@ -94,6 +94,7 @@ def _simulations(day: MembersDay) -> Columns:
         "scenario": _texts([scenario.stated.name for scenario in scenarios]),
         "scenario_hash": _texts([scenario.scenario_hash for scenario in scenarios]),
         "arm": _texts([member.arm for member in day.members]),
+        "baseline_arm": _texts([member.baseline_arm for member in day.members]),
         "rng_seed": _numbers([scenario.stated.rng_seed for scenario in scenarios]),
         "ticks_per_day": _numbers([scenario.stated.ticks_per_day for scenario in scenarios]),
         "num_days": _numbers([scenario.stated.num_days for scenario in scenarios]),

@@ -1,14 +1,17 @@
 """Runs: which simulations a file asks for. A plain scenario is a run of one simulation."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
-from sim_engine import InputError, Problem, Scenario, parse_scenario
+from pipelines.grid import ARM_NAME_LENGTH_MAX, Axis, PointNames, axes_of, by_steps, points_of
+from pipelines.variants import ArmVariants, VariantParser
+from sim_engine import InputError, Problem, Scenario
 from sim_engine.bounds import DAYS_MAX, SEED_MAX
 from sim_engine.errors import ABSENT
 from sim_engine.model_problems import in_file_order, problems_of
@@ -18,15 +21,20 @@ from sim_engine.yaml_file import read_yaml_mapping
 
 Seed = Annotated[int, Field(ge=0, le=SEED_MAX)]
 
-SEEDS_MAX = 100_000
+SIMULATIONS_MAX = 100_000
+"""Most that one run may have: more than a person means to ask for, and still held in memory."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """One simulation of a run."""
+    """One simulation of a run.
+
+    baseline_arm: the arm that its own is compared with; its own name if that is a baseline.
+    """
 
     run_id: str
     arm: str
+    baseline_arm: str
     scenario: Scenario
 
     @property
@@ -39,14 +47,14 @@ class Member:
 class Run:
     """A run: simulations over the same days, in order of arm, then seed.
 
-    source: the file that asks for it. baseline: the arm that others are compared with.
+    source: the file that asks for it. overrides: by arm, the values that it states in place of the scenario's, by path.
     """
 
     run_id: str
     source: Path
     days: int
-    baseline: str
     members: tuple[Member, ...]
+    overrides: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
 
 class _Model(BaseModel):
@@ -57,7 +65,7 @@ class SeedRange(_Model):
     """Consecutive seeds."""
 
     first: Seed = Field(alias="from", description="The first seed")
-    count: int = Field(ge=1, le=SEEDS_MAX, description="How many seeds")
+    count: int = Field(ge=1, le=SIMULATIONS_MAX, description="How many seeds")
 
 
 SeedList = Annotated[
@@ -78,6 +86,9 @@ class Arm(_Model):
     set: dict[str, Any] = Field({}, description="Scenario values that differ, as the scenario file would state them")
 
 
+GridValues = Annotated[tuple[Any, ...], Field(min_length=1, strict=False)]
+
+
 class RunFile(_Model):
     """One run file, key by key."""
 
@@ -88,6 +99,9 @@ class RunFile(_Model):
         None, description="Seeds, listed or as {from, count}; the scenario's rng_seed if absent"
     )
     arms: dict[Name, Arm] = Field({PLAIN_ARM: Arm(baseline=True)}, min_length=1, description="Variants by name")
+    grid: dict[str, GridValues] = Field(
+        {}, description="Values by their path in the scenario; every arm is simulated with every combination of them"
+    )
 
     @property
     def seeds_listed(self) -> tuple[int | None, ...]:
@@ -98,12 +112,15 @@ class RunFile(_Model):
 
     @property
     def baseline(self) -> str:
-        """The arm that others are compared with: the one that says so, or the only one."""
+        """The stated arm that others are compared with: the one that says so, or the only one."""
         return next((name for name, arm in self.arms.items() if arm.baseline), next(iter(self.arms)))
 
 
 _SAME_FOR_ALL_ARMS = {"num_days": "days", "rng_seed": "seeds"}
-"""Keys of a scenario that no arm may set, with the run file's own."""
+"""Keys of a scenario that neither arm nor grid may set, with the run file's own."""
+
+_RUN_FILE_KEYS = frozenset({"run_id", "scenario", "arms"})
+"""A file with any of these keys is meant as a run file."""
 
 
 def load_run(path: str | Path, *, days: int | None = None, seed: int | None = None) -> Run:
@@ -114,11 +131,11 @@ def load_run(path: str | Path, *, days: int | None = None, seed: int | None = No
     """
     path = Path(path)
     raw = read_yaml_mapping(path)
-    if "run_id" in raw or "arms" in raw or "scenario" in raw:
+    if not _RUN_FILE_KEYS.isdisjoint(raw):
         return _run_of_run_file(raw, path, days, seed)
-    scenario = _parsed(raw, path, days, seed)
+    scenario = VariantParser(path, days, seed).parsed(raw)
     name = scenario.stated.name
-    return Run(name, path, scenario.stated.num_days, PLAIN_ARM, (Member(name, PLAIN_ARM, scenario),))
+    return Run(name, path, scenario.stated.num_days, (Member(name, PLAIN_ARM, PLAIN_ARM, scenario),))
 
 
 def _run_of_run_file(raw: dict[str, Any], path: Path, days: int | None, seed: int | None) -> Run:
@@ -126,31 +143,77 @@ def _run_of_run_file(raw: dict[str, Any], path: Path, days: int | None, seed: in
         stated = RunFile.model_validate(raw)
     except ValidationError as error:
         raise InputError(path, in_file_order(problems_of(error, RunFile), raw)) from None
+    seeds = stated.seeds_listed if seed is None else (seed,)
     problems = list(_cross_problems(stated))
+    axes = [axis for axis in axes_of(stated.grid, problems) if axis.scenario_key not in _SAME_FOR_ALL_ARMS]
     scenario_path = path.parent / stated.scenario
-    if not scenario_path.is_file():
-        remedy = f"no such file; name a scenario file, from the folder {path.parent}"
-        raise InputError(path, in_file_order([*problems, Problem("scenario", stated.scenario, remedy)], raw))
-    base = read_yaml_mapping(scenario_path)
-    if "run_id" in base:
-        raise InputError(path, [Problem("scenario", stated.scenario, "is a run file; name a scenario file")])
-
-    members: list[Member] = []
-    for name, arm in stated.arms.items():
-        first: Scenario | None = None
-        for one in (seed,) if seed is not None else stated.seeds_listed:
-            try:
-                if first is None:
-                    first = scenario = _parsed(_merged(base, arm.set), scenario_path, days or stated.days, one)
-                else:
-                    scenario = first.with_rules(rng_seed=one)
-            except InputError as error:
-                problems += [_of_arm(problem, name, arm, error.source) for problem in error.problems]
-                break
-            members.append(Member(stated.run_id, name, scenario))
+    base = _scenario_file(scenario_path, stated, problems)
+    too_many = list(_bound_problems(stated, axes, len(seeds)))
+    problems += too_many
+    if base is not None and not too_many:
+        parser = VariantParser(scenario_path, days or stated.days, seeds[0])
+        arms = _expanded(stated, base, axes, parser, problems)
     if problems:
-        raise InputError(path, in_file_order({str(problem): problem for problem in problems}.values(), raw))
-    return Run(stated.run_id, path, members[0].scenario.stated.num_days, stated.baseline, tuple(members))
+        by_text = {str(problem): problem for problem in problems}
+        raise InputError(path, in_file_order(by_text.values(), raw | {"grid": by_steps(stated.grid)}))
+    members = tuple(member for arm in arms for member in arm.members(stated.run_id, seeds))
+    overrides = {arm.name: arm.overrides for arm in arms}
+    assert len(overrides) == len(arms)
+    return Run(stated.run_id, path, members[0].scenario.stated.num_days, members, overrides)
+
+
+@dataclass(frozen=True, slots=True)
+class _ExpandedArm:
+    """An arm at a grid point; its scenario bears the first seed."""
+
+    name: str
+    baseline_arm: str
+    overrides: dict[str, object]
+    scenario: Scenario
+
+    def members(self, run_id: str, seeds: Sequence[int | None]) -> Iterator[Member]:
+        yield Member(run_id, self.name, self.baseline_arm, self.scenario)
+        for seed in seeds[1:]:
+            yield Member(run_id, self.name, self.baseline_arm, self.scenario.with_rules(rng_seed=seed))
+
+
+def _expanded(
+    stated: RunFile, base: Mapping[str, Any], axes: Sequence[Axis], parser: VariantParser, problems: list[Problem]
+) -> list[_ExpandedArm]:
+    """Every arm at every point of the grid, in the order of the file; what is wrong is added to the problems."""
+    names, arms = PointNames(axes), []
+    for arm_name, arm in stated.arms.items():
+        variants = ArmVariants(arm_name, arm.set, base, axes, parser)
+        problems += variants.path_problems
+        for point in points_of(axes):
+            name = names.name(arm_name, point)
+            baseline_point = point if len(stated.arms) > 1 else (0,) * len(axes)
+            if len(name) > ARM_NAME_LENGTH_MAX:
+                too_long = len(name) - ARM_NAME_LENGTH_MAX
+                remedy = f"is too long a name for the arms that the grid makes of it; shorten it by {too_long}"
+                problems.append(Problem(f"arms.{arm_name}", arm_name, remedy))
+                break
+            try:
+                scenario = variants.scenario(point)
+            except InputError as error:
+                problems += error.problems
+                continue
+            baseline_arm = names.name(stated.baseline, baseline_point)
+            arms.append(_ExpandedArm(name, baseline_arm, variants.overrides(point), scenario))
+    return arms
+
+
+def _scenario_file(path: Path, stated: RunFile, problems: list[Problem]) -> dict[str, Any] | None:
+    """What the scenario file of a run file holds; why it is none is added to the problems."""
+    if not path.is_file():
+        remedy = f"no such file; name a scenario file, from the folder {path.parent}"
+        problems.append(Problem("scenario", stated.scenario, remedy))
+        return None
+    base = read_yaml_mapping(path)
+    if not _RUN_FILE_KEYS.isdisjoint(base):
+        problems.append(Problem("scenario", stated.scenario, "is a run file; name a scenario file"))
+        return None
+    return base
 
 
 def _cross_problems(stated: RunFile) -> Iterator[Problem]:
@@ -161,39 +224,23 @@ def _cross_problems(stated: RunFile) -> Iterator[Problem]:
     repeated = [seed for seed, times in Counter(stated.seeds_listed).items() if times > 1]
     if repeated:
         yield Problem("seeds", repeated, "repeated; each seed is one simulation of an arm, so name it once")
-    for name, arm in stated.arms.items():
-        for key, instead in _SAME_FOR_ALL_ARMS.items():
+    for key, instead in _SAME_FOR_ALL_ARMS.items():
+        remedy = f"must be the same for all arms; state '{instead}' at the top of the run file instead"
+        for name, arm in stated.arms.items():
             if key in arm.set:
-                remedy = f"must be the same for all arms; state '{instead}' at the top of the run file instead"
                 yield Problem(f"arms.{name}.set.{key}", arm.set[key], remedy)
+        if key in stated.grid:
+            yield Problem(f"grid.{key}", ABSENT, remedy)
 
 
-def _of_arm(problem: Problem, name: str, arm: Arm, source: str) -> Problem:
-    """A scenario's problem where it can be mended: in the arm if that states the key, else in the scenario's file."""
-    stated: object = arm.set
-    for step in problem.key.split("."):
-        key = step.partition("[")[0]
-        if isinstance(stated, dict) and key not in stated:
-            place = f"{source}: {problem.key}" if problem.key else source
-            return Problem(place, problem.value, problem.remedy)
-        stated = stated[key] if isinstance(stated, dict) else stated
-    return Problem(f"arms.{name}.set.{problem.key}", problem.value, problem.remedy)
-
-
-def _parsed(raw: Mapping[str, Any], source: Path, days: int | None, seed: int | None) -> Scenario:
-    """A scenario with the run's days and seed in place of its own; payments of days that are cut off stay allowed."""
-    changes = {} if seed is None else {"rng_seed": seed}
-    if days is None:
-        return parse_scenario({**raw, **changes}, source=source)
-    own = raw.get("num_days", 1)
-    longest = max(days, own) if type(own) is int else days
-    return parse_scenario({**raw, **changes, "num_days": longest}, source=source).with_rules(num_days=days)
-
-
-def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The base with changes laid over it: mappings key by key, anything else whole."""
-    merged = dict(base)
-    for key, value in changes.items():
-        below = merged.get(key)
-        merged[key] = _merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
-    return merged
+def _bound_problems(stated: RunFile, axes: Sequence[Axis], seeds: int) -> Iterator[Problem]:
+    """More simulations than a run may have."""
+    points = prod(len(axis.values) for axis in axes)
+    simulations = len(stated.arms) * points * seeds
+    if simulations > SIMULATIONS_MAX:
+        factors = f"arms x grid points x seeds: {len(stated.arms):,} x {points:,} x {seeds:,}"
+        remedy = (
+            f"{factors} = {simulations:,} simulations, and a run has at most {SIMULATIONS_MAX:,}; "
+            "take fewer of them, or split the run into several"
+        )
+        yield Problem("grid" if axes else "seeds", ABSENT, remedy)

@@ -41,6 +41,7 @@ class Simulations(RawTable):
         description="SHA-256 of config, hexadecimal", str_matches=r"^[0-9a-f]{64}$", metadata={"unit": ""}
     )
     arm: str = word_column("Arm of the run: the variant of the scenario that was simulated")
+    baseline_arm: str = word_column("Arm of the run that this one is compared with; its own name: it is a baseline")
     rng_seed: pl.Int64 = seq_column("Seed of the generated arrivals")
     ticks_per_day: pl.Int64 = count_column("Ticks in a settlement day", ge=1)
     num_days: pl.Int64 = count_column("Settlement days of the whole simulation", ge=1)

@@ -15,7 +15,7 @@ Rows = list[dict[str, Any]]
 
 
 def member_of(scenario: Scenario) -> Member:
-    return Member("told", "base", scenario)
+    return Member("told", "base", "base", scenario)
 
 
 def frames_of_day(day_of_members: Iterable[tuple[Member, DayRecord]]) -> dict[str, pl.DataFrame]:

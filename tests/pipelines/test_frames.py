@@ -425,7 +425,7 @@ ARMS = {
     "arms", [["plain", "no_lsm"], ["nothing_to_pay"], [*ARMS], [*reversed(ARMS)], ["nothing_to_pay", *ARMS, "plain"]]
 )
 def test_tables_of_several_members_are_theirs_end_to_end(arms):
-    members = [Member("told", f"arm_{place}", ARMS[arm]) for place, arm in enumerate(arms)]
+    members = [Member("told", f"arm_{place}", "arm_0", ARMS[arm]) for place, arm in enumerate(arms)]
     records = [run_all_days(member.scenario) for member in members]
     for day in range(3):
         alone = [frames_of_day([(member, days[day][0])]) for member, days in zip(members, records, strict=True)]
@@ -436,6 +436,13 @@ def test_tables_of_several_members_are_theirs_end_to_end(arms):
             assert together[table].n_chunks() == 1
             validate(table, together[table])
     assert together["ticks"].height == sum(member.scenario.stated.ticks_per_day for member in members)
+
+
+def test_a_simulation_names_its_arm_and_the_one_it_is_compared_with():
+    members = [Member("told", arm, "off", ARMS["no_lsm"]) for arm in ("on", "off")]
+    records = [run_all_days(member.scenario)[0][0] for member in members]
+    simulations = frames_of_day(zip(members, records, strict=True))["simulations"]
+    assert simulations.select("arm", "baseline_arm").rows() == [("on", "off"), ("off", "off")]
 
 
 def test_the_arms_above_differ_in_what_they_leave():

@@ -42,9 +42,14 @@ def names(run: Run) -> list[str]:
     return [member.simulation_id for member in run.members]
 
 
+def baselines(run: Run) -> dict[str, str]:
+    """The arm that each arm is compared with, by arm."""
+    return {member.arm: member.baseline_arm for member in run.members}
+
+
 def test_a_plain_scenario_is_a_run_of_one_simulation(folder: Path) -> None:
     run = load_run(folder / "base_day.yaml")
-    assert (run.run_id, run.days, run.baseline) == ("base_day", 3, "base")
+    assert (run.run_id, run.days, baselines(run)) == ("base_day", 3, {"base": "base"})
     assert names(run) == ["base_day.base.s7"]
 
 
@@ -56,8 +61,14 @@ def test_days_and_seed_take_the_place_of_a_scenarios_own(folder: Path) -> None:
 
 def test_a_run_is_its_arms_by_its_seeds_in_the_order_of_the_file(folder: Path) -> None:
     run = load(folder, "days: 2\nseeds: {from: 3, count: 2}\narms: {z_on: {}, a_off: {baseline: true}}")
-    assert (run.run_id, run.days, run.baseline) == ("study", 2, "a_off")
+    assert (run.run_id, run.days) == ("study", 2)
     assert names(run) == ["study.z_on.s3", "study.z_on.s4", "study.a_off.s3", "study.a_off.s4"]
+
+
+def test_every_arm_is_compared_with_the_one_that_states_baseline(folder: Path) -> None:
+    run = load(folder, "seeds: [1, 2]\narms: {one: {}, two: {baseline: true}, three: {}}")
+    assert len(run.members) == 6
+    assert baselines(run) == {"one": "two", "two": "two", "three": "two"}
 
 
 def test_listed_seeds_are_taken_as_listed(folder: Path) -> None:
@@ -66,11 +77,16 @@ def test_listed_seeds_are_taken_as_listed(folder: Path) -> None:
 
 def test_what_a_run_file_leaves_out_is_the_scenarios(folder: Path) -> None:
     run = load(folder, "")
-    assert (run.days, run.baseline, names(run)) == (3, "base", ["study.base.s7"])
+    assert (run.days, baselines(run), names(run)) == (3, {"base": "base"}, ["study.base.s7"])
 
 
-def test_the_only_arm_is_the_baseline(folder: Path) -> None:
-    assert load(folder, "arms: {single: {}}").baseline == "single"
+def test_the_only_arm_is_its_own_baseline(folder: Path) -> None:
+    assert baselines(load(folder, "arms: {single: {}}")) == {"single": "single"}
+
+
+def test_what_an_arm_overrides_is_told_by_path(folder: Path) -> None:
+    run = load(folder, "arms: {one: {baseline: true}, two: {set: {lsm: {ring: false, max_passes: 3}, queue2: {}}}}")
+    assert run.overrides == {"one": {}, "two": {"lsm.ring": False, "lsm.max_passes": 3, "queue2": {}}}
 
 
 def test_days_and_seed_take_the_place_of_a_run_files_own(folder: Path) -> None:
@@ -113,6 +129,16 @@ def test_members_of_one_arm_differ_in_their_seed_alone(folder: Path) -> None:
         (
             "seeds: {from: 1, to: 5}",
             "  seeds.to: unknown key; known are: from, count\n  seeds.count: missing; this key is needed",
+        ),
+        ("seeds: [1]\nseeds: {from: 1, count: 2}", "  line 4, column 1: key 'seeds' stands twice: keep one of them"),
+        (
+            "seeds: {from: 1, count: 2, listed: [3]}",
+            "  seeds.listed: unknown key; known are: from, count",
+        ),
+        (
+            "seeds: {from: 1, count: 50001}\narms: {one: {baseline: true}, two: {}}",
+            "  seeds: arms x grid points x seeds: 2 x 1 x 50,001 = 100,002 simulations, and a run has at most 100,000; "
+            "take fewer of them, or split the run into several",
         ),
         ("arms: {}", "  arms: needs at least 1, has 0"),
         (
