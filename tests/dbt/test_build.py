@@ -19,6 +19,10 @@ MARTS = {
     "fct_cycle_type_days",
     "fct_cycle_length_days",
     "fct_lsm_effectiveness_days",
+    "fct_liquidity_efficiency_days",
+    "fct_agent_lsm_days",
+    "fct_lsm_counterfactual",
+    "fct_experiment_arms",
 }
 
 
@@ -44,16 +48,29 @@ def test_runs_show_what_the_laws_speak_of(built: tuple[Dbt, dict[str, str]]) -> 
             (select count(*) from stg_raw__settlements where wait_reason = 'behind_another') as blocked,
             (select count(*) from fct_transactions where is_overdue) as overdue,
             (select count(*) from fct_transactions where status = 'settled' and nights > 0) as settled_later,
-            (select count(*) from fct_transactions where nights > 1) as two_nights
+            (select count(*) from fct_transactions where nights > 1) as two_nights,
+            (select count(*) from fct_lsm_counterfactual where delay_saved > 0) as twins
     """).row(0, named=True)
-    assert shown["simulations"] == 8
+    assert shown["simulations"] == 10
     assert {what for what, count in shown.items() if not count} == set()
 
 
-def test_marts_are_the_dims_and_facts_alone(built: tuple[Dbt, dict[str, str]]) -> None:
+def test_tables_are_the_marts_and_what_they_are_made_of(built: tuple[Dbt, dict[str, str]]) -> None:
     dbt, _ = built
-    tables = dbt.query("select table_name from information_schema.tables where table_type = 'BASE TABLE'")
-    assert set(tables["table_name"]) == MARTS
+    tables = set(
+        dbt.query("select table_name from information_schema.tables where table_type = 'BASE TABLE'")["table_name"]
+    )
+    assert {table for table in tables if table.startswith(("dim_", "fct_"))} == MARTS
+    assert {table for table in tables - MARTS if not table.startswith("int_")} == {"t_quantiles"}
+
+
+def test_every_table_but_the_quantiles_says_which_run_a_row_is_of(built: tuple[Dbt, dict[str, str]]) -> None:
+    """By that a run's rows are replaced, and removed."""
+    dbt, _ = built
+    of_runs = dbt.query("select table_name from duckdb_columns() where column_name = 'run_id'")["table_name"]
+    tables = set(dbt.query("select table_name from duckdb_tables()")["table_name"])
+    assert len(tables) > len(MARTS)
+    assert tables - set(of_runs) == {"t_quantiles"}
 
 
 def test_a_typed_empty_store_builds(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_effectiveness_is_what_a_walk_through_the_day_finds(
 ) -> None:
     mart = _by_key(built[0].query("from fct_lsm_effectiveness_days"), "simulation_id", "day")
     days = [(simulation, row["day"]) for simulation in simulations for row in simulation.rows["simulations"]]
-    assert len(days) == len(mart) == 3 * 2 + 2 + 2 * 3 + 3 + 1
+    assert len(days) == len(mart) == 3 * 4 + 2 + 2 * 3 + 3 + 1
     for simulation, day in days:
         found = mart[simulation.simulation_id, day]
         expected = effectiveness(simulation, day)

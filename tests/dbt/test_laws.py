@@ -16,6 +16,9 @@ from tests.dbt.warehouse import Dbt, outcomes
 
 pytestmark = pytest.mark.slow
 
+DERIVED = ["int_transaction_days_clipped", "int_net_debits_measured"]
+"""Tables that laws of raw tables read, each after those that it is made of."""
+
 RUN = "worked"
 """The run whose tables are tampered with: tests/dbt/warehouse.py says what happens in it, step by step."""
 
@@ -154,6 +157,13 @@ RAW = {
         "simulation_ids_name_run_arm_and_seed",
         "simulations_agree_across_days",
     ],
+    "update simulations set baseline_arm = 'none_such'": ["baseline_arms_are_arms_of_the_run"],
+    # Two arms now, each compared with the other.
+    ("update simulations set arm = if(day = 0, 'base', 'other'), baseline_arm = if(day = 0, 'other', 'base')"): [
+        "baseline_arms_are_arms_of_the_run",
+        "simulation_ids_name_run_arm_and_seed",
+        "simulations_agree_across_days",
+    ],
     # The warehouse takes the day from the folder.
     "update ticks set day = 1 where tick = 0": ["folders_agree_with_their_rows"],
     # Day 0 lacks what settled in tick 0 and day 1 has it; day 1 opens with 10 of credit in use, tick 0 ends with 40.
@@ -267,10 +277,13 @@ RAW = {
 """What is done to a raw table, and the laws that must fail then; a comment says what that rests on."""
 
 DAY = "where run_id = 'worked' and day = 0"
+PAIR = "where simulation_id = 'carried.lsm_on.s1' and day = 0"
+ARM = "where run_id = 'carried' and metric = 'settled_value' and arm"
 
 MARTS = {
     f"update fct_lsm_effectiveness_days set liquidity_used = liquidity_used + 1 {DAY}": [
-        "liquidity_used_is_the_sum_over_agents"
+        "agent_lsm_days_add_up_to_the_day",
+        "liquidity_used_is_the_sum_over_agents",
     ],
     f"update fct_lsm_effectiveness_days set liquidity_lower_bound = liquidity_upper_bound + 1 {DAY}": [
         "liquidity_bounds_are_in_order"
@@ -279,6 +292,7 @@ MARTS = {
         "outstanding_transactions_settle_or_do_not"
     ],
     f"update fct_lsm_effectiveness_days set settled_value = settled_value + 1 {DAY}": [
+        "agent_lsm_days_add_up_to_the_day",
         "outstanding_transactions_settle_or_do_not",
         "settled_payments_equal_tick_sums",
     ],
@@ -302,6 +316,61 @@ MARTS = {
         "cycles_keep_all_their_transactions"
     ],
     f"update fct_lsm_cycles set netting_ratio = -0.1 {DAY} and mechanism = 'ring'": ["shares_lie_between_0_and_1"],
+    **{
+        f"update fct_agent_lsm_days set {measure} = {measure} + 1 {DAY} and agent = 'A'": [
+            "agent_lsm_days_add_up_to_the_day"
+        ]
+        for measure in (
+            "cycle_paid_count",
+            "cycle_paid_value",
+            "cycle_received_count",
+            "cycle_received_value",
+            "cycle_gross_share",
+            "liquidity_provided",
+            "liquidity_received",
+            "liquidity_saved",
+            "liquidity_used",
+            "lsm_sent_count",
+            "lsm_sent_value",
+            "outstanding_count",
+            "outstanding_value",
+            "provision_relative_to_usage",
+            "sent_count",
+            "sent_value",
+            "value_weighted_delay_ticks",
+        )
+    },
+    f"update fct_liquidity_efficiency_days set system_wide_efficiency = 1 {DAY}": [
+        "system_wide_efficiency_is_turnover"
+    ],
+    **{
+        f"update fct_liquidity_efficiency_days set {wrong} {DAY}": ["liquidity_efficiency_lies_in_its_bounds"]
+        for wrong in (
+            "liquidity_cost_gini = 1.5",
+            "provision_relative_to_usage = -0.1",
+            "average_settlement_tick = 10",
+            "settlement_decile_1_tick = -1",
+            "settlement_decile_5_tick = 0",
+            "settlement_decile_9_tick = 10",
+        )
+    },
+    f"update fct_lsm_counterfactual set opening_liquidity = opening_liquidity + 1 {PAIR}": [
+        "pairs_open_with_equal_liquidity"
+    ],
+    f"update fct_lsm_counterfactual set extra_settled_value = extra_settled_value + 1 {PAIR}": [
+        "extra_settled_value_is_what_the_twin_left_unsettled"
+    ],
+    # The other seed's payments are drawn anew.
+    (
+        "update int_arms_paired set partner_simulation_id = 'carried.lsm_off.s2' "
+        "where simulation_id = 'carried.lsm_on.s1' and comparison = 'lsm_off'"
+    ): ["pairs_have_the_same_arrivals"],
+    f"update fct_experiment_arms set paired_difference = paired_difference + 1 {ARM} = 'lsm_on'": [
+        "paired_differences_are_differences_of_means"
+    ],
+    f"update fct_experiment_arms set paired_difference = 0 {ARM} = 'lsm_off'": [
+        "paired_differences_are_differences_of_means"
+    ],
 }
 """What is done to a mart, and the laws that must fail then."""
 
@@ -378,9 +447,19 @@ def broken(dbt: Dbt, laws: dict[str, str], statement: str | None = None) -> list
         connection.begin()
         if statement:
             connection.sql(statement)
+        else:  # raw tables may have been tampered with: what is derived from them for the laws to read follows
+            for model, sql in derived(dbt).items():
+                connection.sql(f"delete from {model}")
+                connection.sql(f"insert into {model} by name {sql}")
         failing = sorted(law for law, sql in laws.items() if connection.sql(sql).fetchall())
         connection.rollback()
     return failing
+
+
+def derived(dbt: Dbt) -> dict[str, str]:
+    """What intermediate tables are made of, one after the other."""
+    folder = dbt.folder / "target" / "compiled" / "payment_sim" / "models" / "intermediate"
+    return {name: (folder / f"{name}.sql").read_text() for name in DERIVED}
 
 
 @contextmanager

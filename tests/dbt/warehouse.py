@@ -80,7 +80,14 @@ end of ticks 9 to 11, one from then on.
 """
 
 RUNS = {
-    "carried": {"days": 3, "seeds": [1, 2], "arms": {"lsm_on": {}}},
+    "carried": {
+        "days": 3,
+        "seeds": [1, 2],
+        "arms": {
+            "lsm_on": {},
+            "lsm_off": {"baseline": True, "set": {"lsm": {"bilateral": False, "ring": False, "gridlock": False}}},
+        },
+    },
     "cancelled": {"days": 2, "arms": {"base": {"set": {"end_of_day": "cancel", "queue2": {"discipline": "fifo"}}}}},
     "netted": {
         "days": 2,
