@@ -12,12 +12,16 @@ import click
 
 if TYPE_CHECKING:
     from pipelines.raw_store import RawStore
+    from pipelines.run_difference import StoredRun
     from pipelines.run_figures import RunFigures
     from pipelines.runs import Run
     from sim_engine import Problem
 
 FAILED, BAD_INPUT = 1, 2
 """Exit codes: the work failed; the input was refused and nothing was done."""
+
+DIFFERENT = 1
+"""Exit code of a comparison that finds a difference."""
 
 _DAYS = click.IntRange(1, 365)
 _SEED = click.IntRange(0, 2**63 - 1)
@@ -75,6 +79,7 @@ def run(
     the input was refused and nothing was written, 1 that something went wrong later.
     """
     with _errors_reported():
+        from pipelines.lock import data_lock
         from pipelines.places import default_data_root
         from pipelines.raw_store import RawStore
         from pipelines.runs import load_run
@@ -91,7 +96,8 @@ def run(
             check_target(db_path, [member.simulation_id for member in loaded.members], replace=replace)
 
         store = RawStore(data_root)
-        figures = _run_and_store(loaded, store, db_path, replace, lines=not (quiet or as_json), bar=not quiet)
+        with data_lock(data_root, f"runs {loaded.run_id}", on_wait=lambda said: click.echo(said, err=True)):
+            figures = _run_and_store(loaded, store, db_path, replace, lines=not (quiet or as_json), bar=not quiet)
 
     if as_json:
         click.echo(json.dumps(_described(loaded) | figures.as_dict(), indent=2))
@@ -102,6 +108,31 @@ def run(
         click.echo(f"Raw tables: {shown_path(data_root / 'raw')} (run_id={loaded.run_id})")
         if db_path:
             click.echo(f"DuckDB file: {shown_path(db_path)}")
+
+
+@main.command()
+@click.argument("file", type=_FILE)
+@click.option("--days", type=_DAYS, help="Settlement days, in place of what the file says.")
+@click.option("--seed", type=_SEED, help="The one seed, in place of what the file says.")
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as one JSON object and nothing else.")
+def plan(file: Path, days: int | None, seed: int | None, as_json: bool) -> None:
+    """Show what a scenario or run FILE would simulate, how many payments, and about what time and space it takes.
+
+    Nothing is written. The estimate comes from simulating a day of a few simulations in a folder that is removed.
+    """
+    with _errors_reported():
+        from pipelines.runs import load_run
+
+        loaded = load_run(file, days=days, seed=seed)
+        from pipelines.plan import estimate_of
+
+        estimate = estimate_of(loaded)
+    from pipelines.terminal_plan import plan_as_dict, print_plan
+
+    if as_json:
+        click.echo(json.dumps(plan_as_dict(loaded, estimate), indent=2, default=str))
+    else:
+        print_plan(loaded, estimate)
 
 
 @main.command()
@@ -128,6 +159,137 @@ def ui(port: int, data: Path | None) -> None:
         from pipelines.launch import open_ui
 
         open_ui(data_root.absolute(), port)
+
+
+@main.command()
+@click.option("--data", type=_FILE, metavar="DIR", help=_DATA_HELP)
+@click.option("--json", "as_json", is_flag=True, help="Print a list of JSON objects and nothing else.")
+def runs(data: Path | None, as_json: bool) -> None:
+    """List the runs that are stored: their days, size, state, and whether the warehouse holds them."""
+    with _errors_reported():
+        data_root = _readable_data_root("--data", data)
+        from pipelines.raw_store import RawStore
+        from pipelines.run_listing import listed_runs
+        from pipelines.warehouse import Warehouse
+
+        listed = listed_runs(RawStore(data_root), Warehouse(data_root))
+    if as_json:
+        click.echo(json.dumps([run.as_dict() for run in listed], indent=2))
+    elif listed:
+        from pipelines.terminal_runs import print_runs
+
+        print_runs(listed)
+    else:
+        click.echo(f"There are no runs in {data_root}. To make one: payment-sim run --config FILE")
+
+
+@main.command()
+@click.argument("a", metavar="A")
+@click.argument("b", metavar="B")
+@click.option("--data", type=_FILE, metavar="DIR", help=_DATA_HELP)
+@click.option("--other-data", type=_FILE, metavar="DIR", help="The folder that B is in, if it is another.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+def diff(a: str, b: str, data: Path | None, other_data: Path | None, as_json: bool) -> None:
+    """Say where the tables of two runs, A and B, first differ.
+
+    Simulations are matched by arm and seed; what the runs are called is no difference. Exit code 0: every row of every
+    table is the same, though what the simulations state of themselves may differ, which is shown; 1: rows, days or
+    simulations differ; 2: there is no such run, or it cannot be read.
+    """
+    with _errors_reported():
+        from pipelines.run_difference import run_difference
+
+        root_a = _readable_data_root("--data", data)
+        root_b = _readable_data_root("--other-data", other_data) if other_data else root_a
+        run_a, run_b = _comparable_runs({"A": (a, root_a), "B": (b, root_b)})
+        difference = run_difference(run_a, run_b)
+    if as_json:
+        described = {"a": {"run_id": a, "data": str(root_a)}, "b": {"run_id": b, "data": str(root_b)}}
+        click.echo(json.dumps(described | difference.as_dict(), indent=2))
+    else:
+        from pipelines.terminal_runs import print_difference
+
+        print_difference(run_a, run_b, difference)
+    if not difference.is_same:
+        sys.exit(DIFFERENT)
+
+
+@main.command()
+@click.argument("run_id", metavar="RUN")
+@click.option("--data", type=_FILE, metavar="DIR", help=_DATA_HELP)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def prune(run_id: str, data: Path | None, yes: bool) -> None:
+    """Remove one RUN everywhere: raw tables, states, warehouse, Dagster's partition and records, log.
+
+    Shows what would go and asks. Files that ask for the run stay. If it is stopped, the same command completes it.
+    """
+    with _errors_reported():
+        data_root = _usable_data_root(data).absolute()
+        from pipelines.prune import known_runs, remains_of
+        from pipelines.prune import prune as prune_run
+        from pipelines.run_listing import unknown_run
+        from pipelines.terminal_runs import print_remains
+        from pipelines.warehouse import WarehouseBusy
+        from sim_engine import InputError, Problem
+        from sim_engine.errors import ABSENT
+
+        known = known_runs(data_root)
+        if run_id not in known:
+            raise InputError("command line", [unknown_run("RUN", run_id, known, data_root)])
+        print_remains(remains_of(data_root, run_id), data_root)
+        if not yes and not _can_be_asked():
+            raise InputError("command line", [Problem("--yes", ABSENT, "there is no terminal to ask on; add --yes")])
+        if not yes:
+            click.confirm("Remove all of it?", abort=True)
+        try:
+            prune_run(data_root, run_id, on_wait=lambda said: click.echo(said, err=True))
+        except WarehouseBusy as busy:
+            click.echo(f"Nothing was removed: {busy}", err=True)
+            sys.exit(FAILED)
+        except OSError as error:
+            click.echo(f"Stopped: {error}. What is left of the run goes with the same command.", err=True)
+            sys.exit(FAILED)
+    click.echo(f"Removed run {run_id}.")
+
+
+def _can_be_asked() -> bool:
+    return sys.stdin.isatty()
+
+
+def _comparable_runs(named: dict[str, tuple[str, Path]]) -> list["StoredRun"]:
+    """The runs of these names, each in its data folder, by the argument that names it.
+
+    Raises InputError for those that are not there, or have no day that is committed.
+    """
+    from pipelines.raw_store import RawStore
+    from pipelines.run_difference import StoredRun
+    from pipelines.run_listing import unknown_run
+    from sim_engine import InputError, Problem
+
+    stored = [StoredRun(RawStore(root), run_id) for run_id, root in named.values()]
+    problems = []
+    for key, run in zip(named, stored, strict=True):
+        known = run.store.run_ids()
+        if run.run_id not in known:
+            problems.append(unknown_run(key, run.run_id, known, run.store.root))
+        elif not run.store.days_stored(run.run_id):
+            problems.append(Problem(key, run.run_id, "no day of this run is committed; run it again"))
+    if problems:
+        raise InputError("command line", problems)
+    return stored
+
+
+def _readable_data_root(option: str, named: Path | None) -> Path:
+    """A data folder to read from; it need not be there."""
+    from pipelines.places import DATA_VARIABLE, default_data_root
+    from sim_engine import InputError, Problem
+    from sim_engine.errors import ABSENT
+
+    root = named or default_data_root()
+    if root.exists() and not root.is_dir():
+        key = f"{option} {root}" if named else f"{DATA_VARIABLE}={root}"
+        raise InputError("command line", [Problem(key, ABSENT, "is a file; name a folder")])
+    return root
 
 
 def _run_and_store(

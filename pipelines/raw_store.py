@@ -43,7 +43,7 @@ class RawStore:
         """Makes every table readable, also before its first row, by a typed, empty part."""
         for table in CONTRACTS:
             empty = self.part(table, NO_RUN, 0)
-            if not empty.exists():
+            if not _has_columns_of(table, empty):  # it is not there, or another version's
                 _replace(_staged_parquet(pl.DataFrame(schema=schema_of(table)), empty), empty)
 
     def days_stored(self, run_id: str) -> list[int]:
@@ -51,9 +51,63 @@ class RawStore:
         marks = (self.root / "state" / f"run_id={run_id}").glob("day=*/closing.jsonl")
         return sorted(int(mark.parent.name.removeprefix("day=")) for mark in marks)
 
+    def run_ids(self) -> list[str]:
+        """Every run that has left something here, ascending, also if none of its days is committed."""
+        folders = [*(self.root / "raw").glob("*/run_id=*"), *(self.root / "state").glob("run_id=*")]
+        return sorted({folder.name.removeprefix("run_id=") for folder in folders} - {NO_RUN})
+
+    def commits(self, run_id: str) -> list[tuple[int, int]]:
+        """Committed days of a run, ascending, each with when it was committed: nanoseconds of the file system's clock.
+
+        A day that is stored again has another time, also if its content is the same.
+        """
+        return [(day, self.state_file(run_id, day).stat().st_mtime_ns) for day in self.days_stored(run_id)]
+
+    def days_torn(self, run_id: str) -> list[int]:
+        """Days of a run that have parts but no mark, ascending: what a crash, or a run that goes on, leaves."""
+        parts = [part for folder in self._folders_of(run_id) for part in folder.glob("day=*/part-0.parquet")]
+        return sorted({int(part.parent.name.removeprefix("day=")) for part in parts} - set(self.days_stored(run_id)))
+
+    def is_whole(self, run_id: str) -> bool:
+        """Whether every committed day of a run has its part of each table that the run has."""
+        days = self.days_stored(run_id)
+        tables = [folder for folder in self._folders_of(run_id)[1:] if folder.is_dir()]
+        return all((folder / f"day={day:04d}" / "part-0.parquet").is_file() for folder in tables for day in days)
+
+    def size_of(self, run_id: str) -> int:
+        """Bytes of everything that is stored of a run, closing states included."""
+        size = 0
+        for run_folder in self._folders_of(run_id):
+            for folder, _, names in os.walk(run_folder):
+                for name in names:
+                    with suppress(FileNotFoundError):  # whoever writes it has just moved it to its place
+                        size += os.stat(Path(folder) / name).st_size
+        return size
+
+    def fits_contracts(self, run_id: str) -> bool:
+        """Whether a run is stored with the columns that tables have in this version; its last day speaks for all."""
+        return all(
+            _has_columns_of(table, self.part(table, run_id, day))
+            for day in self.days_stored(run_id)[-1:]
+            for table in CONTRACTS
+        )
+
+    def drop_uncommitted(self, run_id: str) -> None:
+        """Removes parts of days that are not committed: what a crash left of days that are not there."""
+        committed = set(self.days_stored(run_id))
+        for table in CONTRACTS:
+            for part in sorted((self.root / "raw" / table / f"run_id={run_id}").glob("day=*/part-0.parquet")):
+                if int(part.parent.name.removeprefix("day=")) not in committed:
+                    part.unlink()
+                    _flush(part.parent)
+
     def read_table(self, table: str, run_id: str, day: int) -> pl.DataFrame:
         """The rows of a table for a run and day."""
         return pl.read_parquet(self.part(table, run_id, day), hive_partitioning=False)
+
+    def read_columns(self, table: str, run_id: str, day: int, columns: list[str]) -> pl.DataFrame:
+        """Some columns of a table for a run and day; the others are not read."""
+        return pl.read_parquet(self.part(table, run_id, day), hive_partitioning=False, columns=columns)
 
     def read_head(self, table: str, run_id: str, day: int, rows: int) -> pl.DataFrame:
         """The first rows of a table for a run and day."""
@@ -98,6 +152,27 @@ class RawStore:
                         shutil.rmtree(folder)
                         _flush(folder.parent)
 
+    def remove_run(self, run_id: str) -> None:
+        """Removes everything that is stored of a run: marks first, the latest day's first, then states and tables.
+
+        What stops it in the middle leaves no day that has its mark and lacks a table.
+        """
+        for day in reversed(self.days_stored(run_id)):
+            mark = self.state_file(run_id, day)
+            mark.unlink()
+            _flush(mark.parent)
+        for folder in self._folders_of(run_id):
+            if folder.exists():
+                shutil.rmtree(folder)
+                _flush(folder.parent)
+            _remove_if_empty(folder.parent)
+        _remove_if_empty(self.root / "raw")
+
+    def _folders_of(self, run_id: str) -> list[Path]:
+        """Where a run's folders are, if they are: that of its states, then that of each table, of any version."""
+        parents = [self.root / "state", *sorted(self.root.glob("raw/*"))]
+        return [parent / f"run_id={run_id}" for parent in parents]
+
 
 class NewDay:
     """A day of a run on its way into the store: its tables lie beside their places until it is committed."""
@@ -116,8 +191,7 @@ class NewDay:
             staged.unlink()
             day = self._place(table).parent
             for folder in (day, day.parent):
-                with suppress(OSError):  # something else is in it
-                    folder.rmdir()
+                _remove_if_empty(folder)
 
     def commit(self, closing: Sequence[tuple[str, SystemState]]) -> None:
         """Commits the day: its tables, all of them staged, then its closing states, given as (simulation_id, state).
@@ -146,6 +220,14 @@ class NewDay:
         return self._store.part(table, self._run_id, self._day)
 
 
+def _has_columns_of(table: str, part: Path) -> bool:
+    """Whether a part is there, can be read and has the columns of a table's contract."""
+    try:
+        return dict(pl.read_parquet_schema(part)) == dict(schema_of(table))
+    except (OSError, pl.exceptions.PolarsError):
+        return False
+
+
 def replace_file(target: Path, content: bytes) -> None:
     """Puts content in a file's place atomically: a crash leaves the old content or the new."""
     _replace(_staged(target, content), target)
@@ -169,6 +251,11 @@ def _stage_path(target: Path) -> Path:
     """A file beside the target that no reader looks at; what a crash left there is overwritten."""
     _make_folder(target.parent)
     return target.with_name(f".{target.name}.staged")
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with suppress(OSError):  # something else is in it, or it is not there
+        folder.rmdir()
 
 
 def _make_folder(folder: Path) -> None:
