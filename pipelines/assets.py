@@ -3,26 +3,42 @@
 What simulating, framing, checking and storing mean lies in pipelines.run_days; here is only their orchestration.
 """
 
+import hashlib
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
 import polars as pl
-from dagster_dbt import DbtCliResource, dbt_assets
+from dagster._core.execution.plan.execute_step import _build_data_version_tags, _get_input_provenance_data
 
 from pipelines.checks import column_schema, contract_checks, contract_evaluations, markdown_table, raw_key
 from pipelines.contracts import CONTRACTS, grain_of
-from pipelines.dbt import DBT_PROJECT, Translator, manifest, release_warehouse
+from pipelines.lock import data_lock
 from pipelines.partitions import PREVIOUS_DAY, RUN_DAYS, days_by_run, partition_key
-from pipelines.resources import Data, export_dbt_environment
+from pipelines.progress import Advance, Shows
+from pipelines.raw_store import RawStore
+from pipelines.resources import Data
 from pipelines.run_days import DayRefused, RunStopped, StoredDay, reusable_day, run_and_store_days
+from pipelines.run_files import RUN_FILE, last_observed, observation_of, run_digest
 from pipelines.runs import Run
 from sim_engine import InputError, __version__
 
 CLOSING_STATE = dg.AssetKey(["state", "closing"])
-ENGINE_POOL, WRITER_POOL = "engine", "duckdb_writer"
-"""What one step at a time may use: the machine's cores, and the warehouse."""
+ENGINE_POOL = "engine"
+"""What one step at a time may use: the machine's cores."""
 _PREVIEW_ROWS = 5
+
+_FILE_OF_THE_RUN = dg.AssetDep(
+    RUN_FILE, partition_mapping=dg.MultiToSingleDimensionPartitionMapping(partition_dimension_name="run")
+)
+_RESUMING_TAGS = ("dagster/is_resume_retry", "dagster/is_asset_resume_retry")
+"""Tags of a Dagster run that executes again what failed in another."""
+
+_BACKFILL_TAG = "dagster/backfill"
+
+_KEYS = [*(raw_key(table) for table in CONTRACTS), CLOSING_STATE]
+"""In the order in which they follow from each other."""
 
 Metadata = dict[str, Any]
 
@@ -36,6 +52,7 @@ def _raw_specs() -> list[dg.AssetSpec]:
             code_version=__version__,
             description=grain_of(table),
             metadata={"dagster/column_schema": column_schema(table)},
+            deps=[_FILE_OF_THE_RUN],
         )
         for table in CONTRACTS
     ]
@@ -46,7 +63,11 @@ def _raw_specs() -> list[dg.AssetSpec]:
         kinds={"python"},
         code_version=__version__,
         description="Closing state of every simulation of the run; its presence commits the day.",
-        deps=[*(raw_key(table) for table in CONTRACTS), dg.AssetDep(CLOSING_STATE, partition_mapping=PREVIOUS_DAY)],
+        deps=[
+            _FILE_OF_THE_RUN,
+            *(raw_key(table) for table in CONTRACTS),
+            dg.AssetDep(CLOSING_STATE, partition_mapping=PREVIOUS_DAY),
+        ],
     )
     return [*tables, state]
 
@@ -61,42 +82,117 @@ def _raw_specs() -> list[dg.AssetSpec]:
     backfill_policy=dg.BackfillPolicy.single_run(),
     retry_policy=dg.RetryPolicy(max_retries=1, delay=1),
 )
-def raw_days(context: dg.AssetExecutionContext, data: Data) -> Iterator[Any]:
+def raw_days(context: dg.AssetExecutionContext, data: Data, progress: dg.ResourceParam[Shows]) -> Iterator[Any]:
     """Runs the days asked for and commits each one's tables and closing states."""
+    with data_lock(data.path, f"simulates in Dagster run {context.run_id}", on_wait=context.log.warning):
+        yield from _raw_days(context, data, progress)
+
+
+def _raw_days(context: dg.AssetExecutionContext, data: Data, progress: Shows) -> Iterator[Any]:
     materialised: dict[tuple[dg.AssetKey, str], Metadata] = {}
+    runs: list[Run] = []
     data.store.prepare()
     try:
-        for run_id, days in days_by_run(context.partition_keys).items():
-            run = _find_run(data, run_id, days)
-            for stored in _stored_days(context, data, run, days):
-                partition = partition_key(run_id, stored.day)
-                yield from contract_evaluations(partition, stored.heights, {})
-                materialised |= _day_metadata(data, run, stored, partition)
-                context.log.info(_said(run, stored), extra={"milestone": True})
+        asked = _asked_days(context, data)
+        runs = [run for run, _ in asked]
+        yield from _observed(context, runs)
+        simulated_days = sum(len(run.members) * len(days) for run, days in asked)
+        with progress.work(simulated_days, "days of simulations", context.log.info) as advance:
+            for run, days in asked:
+                for stored in _stored_days(context, data, run, days, advance):
+                    partition = partition_key(run.run_id, stored.day)
+                    yield from contract_evaluations(partition, stored.heights, {})
+                    materialised |= _day_metadata(data, run, stored, partition)
+                    context.log.info(_said(run, stored), extra={"milestone": True})
     except GeneratorExit:
         raise  # nobody listens any more
     except BaseException as error:
-        yield from _told_of_failure(materialised, error)
+        yield from _told_of_failure(context, materialised, runs, error)
         if isinstance(error, (DayRefused, InputError, RunStopped)):
             raise dg.Failure(str(error), allow_retries=False) from error
         raise
-    for (key, partition), metadata in materialised.items():
+    # A day is written whole, also when only some of its tables were asked for.
+    asked_for = {
+        (key, partition): metadata
+        for (key, partition), metadata in materialised.items()
+        if key in context.selected_asset_keys and partition in context.partition_keys
+    }
+    yield from _recorded(context, {at: materialised[at] for at in materialised if at not in asked_for}, runs)
+    for (key, partition), metadata in asked_for.items():
+        context.add_asset_metadata(metadata, asset_key=key, partition_key=partition)
+    for key in _KEYS:
         if key in context.selected_asset_keys:
-            context.add_asset_metadata(metadata, asset_key=key, partition_key=partition)
-        else:  # a day is written whole, also when only some of its tables were asked for
-            yield dg.AssetMaterialization(key, partition=partition, metadata=metadata)
-    for key in [*(raw_key(table) for table in CONTRACTS), CLOSING_STATE]:
-        if key in context.selected_asset_keys:
-            yield dg.MaterializeResult(key)
+            yield dg.MaterializeResult(key, data_version=_data_version(runs))
 
 
-def _told_of_failure(materialised: dict[tuple[dg.AssetKey, str], Metadata], error: BaseException) -> Iterator[Any]:
+def _asked_days(context: dg.AssetExecutionContext, data: Data) -> list[tuple[Run, list[int]]]:
+    """The runs asked for, each with its days to simulate, ascending.
+
+    Dagster cuts a backfill into runs of its own by day, in no particular order, where it is of no more days than
+    research runs. Each of them therefore begins with the days before its own that are still missing.
+    """
+    asked = [(_find_run(data, run_id, days), days) for run_id, days in days_by_run(context.partition_keys).items()]
+    if _BACKFILL_TAG in context.run.tags:
+        return [(run, _with_days_before(run, data.store, days)) for run, days in asked]
+    return asked
+
+
+def _with_days_before(run: Run, store: RawStore, days: list[int]) -> list[int]:
+    """Days, and those that they start from and that are not stored as the run asks for them."""
+    needed = set(days)
+    for day in days:
+        before = day - 1
+        while before >= 0 and before not in needed and reusable_day(run, store, before) is None:
+            needed.add(before)
+            before -= 1
+    return sorted(needed)
+
+
+def _observed(context: dg.AssetExecutionContext, runs: list[Run]) -> Iterator[dg.AssetObservation]:
+    """Tells Dagster what the runs' files ask for, as far as it does not know, and holds it to having told it."""
+    for run in runs:
+        if last_observed(context.instance, run.run_id) != run_digest(run):
+            yield observation_of(run)
+    # What is made here is made from these observations. Dagster has noted those that it knew when the step began.
+    step = context.get_step_execution_context()
+    step.wipe_input_asset_version_info(RUN_FILE)
+    step.maybe_fetch_and_get_input_asset_version_info(RUN_FILE)
+
+
+def _data_version(runs: list[Run]) -> dg.DataVersion:
+    """What decides the raw tables of a launch: the engine and what the files ask for."""
+    decisive = "".join([__version__, *(run_digest(run) for run in runs)])
+    return dg.DataVersion(hashlib.sha256(decisive.encode()).hexdigest())
+
+
+def _told_of_failure(
+    context: dg.AssetExecutionContext,
+    materialised: dict[tuple[dg.AssetKey, str], Metadata],
+    runs: list[Run],
+    error: BaseException,
+) -> Iterator[Any]:
     """Days committed before a failure, which are true whatever became of later ones, and the contracts it broke."""
-    for (key, partition), metadata in materialised.items():
-        yield dg.AssetMaterialization(key, partition=partition, metadata=metadata)
+    yield from _recorded(context, materialised, runs)
     if isinstance(error, DayRefused):
         partition = partition_key(error.run_id, error.day)
         yield from contract_evaluations(partition, error.heights, error.broken)
+
+
+def _recorded(
+    context: dg.AssetExecutionContext, materialised: dict[tuple[dg.AssetKey, str], Metadata], runs: list[Run]
+) -> Iterator[dg.AssetMaterialization]:
+    """Materialisations outside the step's results, with the versions that Dagster gives to results by itself."""
+    step = context.get_step_execution_context()
+    for key, partition in sorted(materialised, key=lambda at: _KEYS.index(at[0])):
+        made_from = _build_data_version_tags(
+            _data_version(runs), __version__, _get_input_provenance_data(key, step), data_version_is_user_provided=True
+        )
+        yield dg.AssetMaterialization(
+            key,
+            partition=RUN_DAYS.get_partition_key_from_str(partition),
+            metadata=materialised[key, partition],
+            tags=made_from,
+        )
 
 
 def _find_run(data: Data, run_id: str, days: list[int]) -> Run:
@@ -111,14 +207,27 @@ def _find_run(data: Data, run_id: str, days: list[int]) -> Run:
     return run
 
 
-def _stored_days(context: dg.AssetExecutionContext, data: Data, run: Run, days: list[int]) -> Iterator[StoredDay]:
-    """The days asked for, simulated and committed; a retry takes up after the last one that is committed."""
+def _stored_days(
+    context: dg.AssetExecutionContext, data: Data, run: Run, days: list[int], advance: Advance
+) -> Iterator[StoredDay]:
+    """The days asked for, simulated and committed.
+
+    What takes up a launch that failed, whether a retry in the same Dagster run or another run that executes it again
+    from where it failed, goes on after the last day that is committed.
+    """
+    resumes = context.retry_number or any(context.run.tags.get(tag) == "true" for tag in _RESUMING_TAGS)
     for first, last in _stretches(days):
-        if context.retry_number:
-            while first <= last and (stored := reusable_day(run, data.store, first)):
-                yield stored
-                first += 1
-        yield from run_and_store_days(run, data.store, first, last)
+        while resumes and first <= last and (stored := reusable_day(run, data.store, first)):
+            for _ in run.members:
+                advance(f"{run.run_id}: day {first}")
+            yield stored
+            first += 1
+        members = itertools.count()
+
+        def member_done(first: int = first, members: Iterator[int] = members) -> None:
+            advance(f"{run.run_id}: day {first + next(members) // len(run.members)}")
+
+        yield from run_and_store_days(run, data.store, first, last, on_member=member_done)
 
 
 def _stretches(days: list[int]) -> Iterator[tuple[int, int]]:
@@ -169,21 +278,3 @@ def _cycles_by_type(cycles: pl.DataFrame) -> pl.DataFrame:
         )
         .sort("mechanism", "cycle_type")
     )
-
-
-@dbt_assets(
-    manifest=manifest(),
-    project=DBT_PROJECT,
-    dagster_dbt_translator=Translator(),
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    pool=WRITER_POOL,
-)
-def marts(context: dg.AssetExecutionContext, data: Data, dbt: DbtCliResource) -> Iterator[Any]:
-    """Builds staging, intermediate models and marts and runs their tests; the warehouse's only writer."""
-    data.store.prepare()
-    export_dbt_environment(data.path)
-    build = dbt.cli(["build"], context=context)
-    try:
-        yield from build.stream().fetch_row_counts().fetch_column_metadata()
-    finally:
-        release_warehouse(build)

@@ -30,7 +30,15 @@ class Catalogue:
     def run_ids(self) -> list[str]:
         """Names of all runs that can be found, ascending."""
         noted = [note.stem for note in (self.data_root / "catalogue").glob("*.json")]
-        return sorted({*noted, *(name for file in self._files() if isinstance(name := _name_of(file), str))})
+        return sorted({*noted, *self.files_by_run()})
+
+    def files_by_run(self) -> dict[str, list[Path]]:
+        """The files of the folders by the run that each asks for, in order; what cannot be read is passed over."""
+        files: dict[str, list[Path]] = {}
+        for file in self._files():
+            if isinstance(name := _name_of(file), str):
+                files.setdefault(name, []).append(file)
+        return files
 
     def find(self, run_id: str) -> Run:
         """The run of that name. Raises InputError if no file asks for it, or if its file is wrong."""
@@ -39,10 +47,9 @@ class Catalogue:
             file = Path(json.loads(note.read_text(encoding="utf-8"))["file"])
             if file.exists():
                 return self._checked(load_run(file), run_id)
-        files = [file for file in self._files() if _name_of(file) == run_id]
+        files = self.files_by_run().get(run_id, [])
         if len(files) > 1:
-            named = " and ".join(str(file) for file in files)
-            raise InputError("partition", [Problem("run", run_id, f"{named} both have this name; rename one")])
+            raise InputError("partition", [name_is_shared(run_id, files)])
         if files:
             return load_run(files[0])
         searched = ", ".join(str(folder) for folder in self.folders)
@@ -61,6 +68,11 @@ class Catalogue:
     def _files(self) -> Iterator[Path]:
         for folder in self.folders:
             yield from sorted(folder.glob("*.yaml"))
+
+
+def name_is_shared(run_id: str, files: list[Path]) -> Problem:
+    """What is wrong with files that ask for a run of one name."""
+    return Problem("run", run_id, f"{' and '.join(map(str, files))} both have this name; rename one")
 
 
 def _name_of(file: Path) -> object:

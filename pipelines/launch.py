@@ -13,13 +13,17 @@ from typing import TextIO
 import dagster as dg
 import duckdb
 import polars as pl
+from dagster._core.storage.dagster_run import FINISHED_STATUSES
 from rich.console import Console
 
+from pipelines.lock import launch_lock
 from pipelines.partitions import range_tags, register_runs
 from pipelines.places import DATA_VARIABLE, PROJECT_ROOT, dagster_home, warehouse_file
+from pipelines.progress import ProgressAsBar, Shows, progress_bar
 from pipelines.resources import Data
 from pipelines.runs import Run, load_run
-from pipelines.terminal import print_cycle_statistics, run_title, shown_path
+from pipelines.schedules import nightly_schedule
+from pipelines.terminal import print_arm_differences, print_cycle_statistics, run_title, shown_path
 
 _STATISTICS = """
     select
@@ -36,6 +40,26 @@ _STATISTICS = """
     order by mechanism, cycle_type
 """
 
+_DIFFERENCES = """
+    select
+        arm, baseline_arm, metric, unit, pairing, mean, paired_difference,
+        paired_difference_ci95_low, paired_difference_ci95_high, pairs
+    from fct_experiment_arms
+    where run_id = $run_id and arm <> baseline_arm and list_contains($metrics, metric)
+    order by arm, list_position($metrics, metric)
+"""
+_METRICS_SHOWN = [
+    "delay_saved",
+    "value_weighted_delay_ticks",
+    "settled_value",
+    "lsm_value_share",
+    "liquidity_used",
+    "turnover",
+]
+
+_FROM_COMMAND_LINE = {"payment_sim/launched_from": "command_line"}
+_UNFINISHED = [status for status in dg.DagsterRunStatus if status not in FINISHED_STATUSES]
+
 
 def materialise_everything(path: Path, data_root: Path) -> bool:
     """Simulates a run or scenario file, builds the marts and prints what the LSM did. Returns whether all succeeded.
@@ -45,20 +69,29 @@ def materialise_everything(path: Path, data_root: Path) -> bool:
     """
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
     run = load_run(path)
+    nightly_schedule()  # what the environment says is refused, too, before anything is written
     started = time.monotonic()
     data_root = data_root.absolute()
     console.print(f"{run_title(run)}, from {shown_path(run.source)}", markup=False)
 
     prepare_dagster_home(data_root)
-    Data(data_root=str(data_root)).catalogue.remember(run)
     log_file = data_root / "logs" / f"{run.run_id}.log"
-    with _all_else_into(log_file) as log:
-        succeeded = _execute(run, data_root, _Milestones(console), logging.StreamHandler(log))
+    bar = progress_bar(Console(file=sys.stderr, highlight=False, soft_wrap=True), shown=True)
+    beside_the_bar = console if bar.disable or not console.is_terminal else bar.console
+    # Launches follow one another: what of an earlier one is not finished when this one's turn comes has been killed.
+    with launch_lock(dagster_home(data_root), f"pipeline of {run.run_id}", on_wait=console.print):
+        Data(data_root=str(data_root)).catalogue.remember(run)
+        with _all_else_into(log_file) as log, bar:
+            succeeded = _execute(
+                run, data_root, _Milestones(beside_the_bar), logging.StreamHandler(log), ProgressAsBar(bar)
+            )
     if not succeeded:
         console.print(f"[bold red]The run failed.[/] Everything that was said: {shown_path(log_file)}")
         return False
 
-    print_cycle_statistics(run, cycle_statistics(run, warehouse_file(data_root)))
+    warehouse = warehouse_file(data_root)
+    print_cycle_statistics(run, cycle_statistics(run, warehouse))
+    print_arm_differences(arm_differences(run, warehouse))
     console.print(f"Warehouse: {shown_path(warehouse_file(data_root))}")
     console.print(f"Done in {time.monotonic() - started:.0f} s. To look around: make ui")
     return True
@@ -73,27 +106,40 @@ def prepare_dagster_home(data_root: Path) -> None:
     os.environ[DATA_VARIABLE] = str(data_root)
 
 
-def _execute(run: Run, data_root: Path, terminal: logging.Handler, log: logging.Handler) -> bool:
+def _execute(run: Run, data_root: Path, terminal: logging.Handler, log: logging.Handler, progress: Shows) -> bool:
     """Launches the job in this process. Returns whether it succeeded."""
     # Only now: reading the definitions parses the dbt project, where it has changed.
     from pipelines.definitions import build_defs
 
     loggers = {"terminal": _logger_to(terminal), "log_file": _logger_to(log)}
-    definitions = build_defs(data=Data(data_root=str(data_root)), loggers=loggers)
+    definitions = build_defs(data=Data(data_root=str(data_root)), progress=progress, loggers=loggers)
     job = definitions.resolve_job_def("everything")
     with dg.DagsterInstance.get() as instance:
+        _end_dead_launches(instance)
         register_runs(instance, [run.run_id])
         result = job.execute_in_process(
             instance=instance,
-            tags=range_tags(run.run_id, run.days),
+            tags={**range_tags(run.run_id, run.days), **_FROM_COMMAND_LINE},
             run_config={"loggers": {name: {} for name in loggers}},
             raise_on_error=False,
         )
     return result.success
 
 
+def _end_dead_launches(instance: dg.DagsterInstance) -> None:
+    """Records launches from the command line that were killed as failed, and frees what they held of Dagster's pools.
+
+    Dagster itself cannot know, and would have every later launch wait for them.
+    """
+    unfinished = dg.RunsFilter(tags=_FROM_COMMAND_LINE, statuses=_UNFINISHED)
+    for run in instance.get_runs(unfinished):
+        instance.report_run_failed(run, "Its process was ended before it was done; launch the run again.")
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
 def open_ui(data_root: Path, port: int) -> None:
     """Becomes the Dagster UI on loopback, with the project's runs and scenarios as partitions to launch."""
+    nightly_schedule()  # a wrong time is said here, where Dagster would come up without any definition
     prepare_dagster_home(data_root)
     with dg.DagsterInstance.get() as instance:
         register_runs(instance, Data(data_root=str(data_root)).catalogue.run_ids())
@@ -140,6 +186,14 @@ def _all_else_into(log_file: Path) -> Iterator[TextIO]:
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("w", encoding="utf-8") as log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
         yield log
+
+
+def arm_differences(run: Run, warehouse: Path) -> pl.DataFrame:
+    """What sets each arm of a run apart from the one that it is compared with, for some metrics, from the mart."""
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        parameters = {"run_id": run.run_id, "metrics": _METRICS_SHOWN}
+        differences: pl.DataFrame = connection.sql(_DIFFERENCES, params=parameters).pl()
+    return differences
 
 
 def cycle_statistics(run: Run, warehouse: Path) -> pl.DataFrame:

@@ -4,17 +4,18 @@ The day is a time window only in form: static partitions cannot depend on the on
 """
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import dagster as dg
 
 from sim_engine.bounds import DAYS_MAX
 
-# Dagster calls multi-partition mappings and partitioned checks young. The version is pinned and both are tested here;
+# Dagster calls multi-partition mappings, partitioned checks and observed files young. The version is pinned, all tested;
 # the warning would greet every user of every command.
 warnings.filterwarnings("ignore", category=dg.BetaWarning, module=r"pipelines\.")
 warnings.filterwarnings("ignore", category=dg.PreviewWarning, module=r"pipelines\.")
+warnings.filterwarnings("ignore", message=".*`observable_source_asset`", category=dg.BetaWarning)
 
 RUNS = dg.DynamicPartitionsDefinition(name="run")
 """Research runs; a key is added when a run is first launched."""
@@ -36,6 +37,7 @@ PREVIOUS_DAY = dg.MultiPartitionMapping(
 
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
+PARTITION_TAG = "dagster/partition"
 
 
 def register_runs(instance: dg.DagsterInstance, run_ids: list[str]) -> None:
@@ -62,3 +64,9 @@ def days_by_run(keys: Iterable[str]) -> dict[str, list[int]]:
 def range_tags(run_id: str, days: int) -> dict[str, str]:
     """Tags that make one Dagster run take a research run through all its days."""
     return {RANGE_START_TAG: partition_key(run_id, 0), RANGE_END_TAG: partition_key(run_id, days - 1)}
+
+
+def runs_of_tags(tags: Mapping[str, str]) -> list[str]:
+    """The runs whose days a Dagster run is of, ascending; none if it is of no partition."""
+    keys = [tags[tag] for tag in (RANGE_START_TAG, RANGE_END_TAG, PARTITION_TAG) if tag in tags]
+    return list(days_by_run(keys))

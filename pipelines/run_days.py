@@ -177,12 +177,16 @@ def opening_states(run: Run, store: RawStore, day: int) -> list[SystemState]:
 
 
 def reusable_day(run: Run, store: RawStore, day: int) -> StoredDay | None:
-    """A committed day, if it is what simulating it again would give: same scenarios, same engine version."""
-    if day not in store.days_stored(run.run_id):
+    """A committed day, if it is what simulating it again would give: same scenarios and baselines, same engine."""
+    try:
+        closing = store.read_closing(run.run_id, day)
+    except InputError:  # the day is not there, or another version wrote it in a shape that this one cannot read
         return None
-    closing = store.read_closing(run.run_id, day)
     expected = {member.simulation_id: (member.scenario.scenario_hash, __version__) for member in run.members}
     if {name: (state.scenario_hash, state.engine_version) for name, state in closing.items()} != expected:
+        return None
+    compared = store.read_columns("simulations", run.run_id, day, ["simulation_id", "baseline_arm"]).rows()
+    if compared != [(member.simulation_id, member.baseline_arm) for member in run.members]:
         return None
     return StoredDay(store, run.run_id, day, {table: store.height(table, run.run_id, day) for table in CONTRACTS})
 

@@ -11,15 +11,19 @@ import polars as pl
 from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 from rich.table import Table
 
 from pipelines.contracts import ContractBroken, primary_key_of
+from pipelines.progress import progress_bar
 from pipelines.run_days import DayRefused
 from pipelines.run_figures import RunFigures
 from pipelines.runs import Run
 
 _FAILING_ROWS_SHOWN_MAX = 10
+_ARMS_SHOWN_MAX = 6
+_ARMS_WIDTH = 100
+"""Columns that two bounds of an interval in cents need beside the rest."""
 
 
 class _Lines(Console):
@@ -33,9 +37,9 @@ class _Lines(Console):
 class RunProgress:
     """A bar on standard error while a run goes on, if that is a terminal, and lines on standard output beside it."""
 
-    def __init__(self, bar: Progress, days_of_members: int) -> None:
+    def __init__(self, bar: Progress, run: Run) -> None:
         self._bar = bar
-        self._simulated = bar.add_task("simulating", total=days_of_members)
+        self._simulated = bar.add_task("simulating", total=run.days * len(run.members), noun=simulated_units(run))
 
     def member_day_done(self) -> None:
         """One day of one simulation has been simulated."""
@@ -56,22 +60,14 @@ class RunProgress:
 @contextmanager
 def run_progress(run: Run, *, shown: bool) -> Iterator[RunProgress]:
     """Shows how far a run has come, if it is to be shown and standard error is a terminal."""
-    console = Console(stderr=True)
-    bar = Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TextColumn("days" if len(run.members) == 1 else "days of simulations"),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not (shown and console.is_terminal),
-        redirect_stdout=False,
-        redirect_stderr=False,
-    )
+    bar = progress_bar(Console(stderr=True), shown=shown)
     with bar:
-        yield RunProgress(bar, run.days * len(run.members))
+        yield RunProgress(bar, run)
+
+
+def simulated_units(run: Run) -> str:
+    """What a run's simulations are counted in."""
+    return "days" if len(run.members) == 1 else "days of simulations"
 
 
 def print_figures(run: Run, figures: RunFigures) -> None:
@@ -107,6 +103,32 @@ def print_cycle_statistics(run: Run, statistics: pl.DataFrame) -> None:
         table.add_row(measure.name.replace("_", " "), *cells)
     console.print(table)
     console.print("From the mart fct_cycle_type_days; money in minor units (cents).", style="dim")
+
+
+def print_arm_differences(differences: pl.DataFrame) -> None:
+    """Shows what sets arms apart from those that they are compared with: a row per arm and metric; nothing if none."""
+    if differences.is_empty():
+        return
+    console = Console(highlight=False)
+    console.width = max(console.width, _ARMS_WIDTH)
+    arms = differences.partition_by("arm", maintain_order=True)
+    for rows in arms[:_ARMS_SHOWN_MAX]:
+        arm, baseline_arm, pairing = rows.select("arm", "baseline_arm", "pairing").row(0)
+        console.print(f"{arm}, compared with {baseline_arm}", markup=False)
+        if pairing != "paired":
+            console.print(f"Not comparable seed by seed: {pairing.replace('_', ' ')}.")
+            continue
+        table = _table("Mean of a day", "Mean", "Difference", "95 % interval", "Seeds")
+        for row in rows.iter_rows(named=True):
+            bounds = row["paired_difference_ci95_low"], row["paired_difference_ci95_high"]
+            interval = "-" if None in bounds else " to ".join(map(_rounded, bounds))
+            values = (_rounded(row["mean"]), _rounded(row["paired_difference"]), interval, _number(row["pairs"]))
+            table.add_row(row["metric"].replace("_", " "), *values)
+        console.print(table)
+    if len(arms) > _ARMS_SHOWN_MAX:
+        console.print(f"and {len(arms) - _ARMS_SHOWN_MAX:,} more arms.")
+    foot = "From the mart fct_experiment_arms: paired by seed, 95 % by Student's t; ticks, minor units."
+    console.print(foot, style="dim")
 
 
 def print_refused(refused: DayRefused) -> None:
@@ -190,3 +212,10 @@ def _counted(number: int, noun: str) -> str:
 
 def _number(number: int) -> str:
     return f"{number:,}"
+
+
+def _rounded(number: float | None) -> str:
+    """A number to four digits, whole from there on; '-' if there is none."""
+    if number is None:
+        return "-"
+    return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.4g}"

@@ -2,8 +2,10 @@
 
 import contextlib
 import io
+import os
 import re
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from click.testing import CliRunner
@@ -104,3 +106,21 @@ def test_every_section_of_the_specification_that_is_cited_exists() -> None:
     cited = {section for file in places for section in re.findall(r"SPEC (\d+)", file.read_text(encoding="utf-8"))}
     assert {"3", "4", "5"} <= cited
     assert cited <= sections
+
+
+def test_the_run_file_is_the_one_that_is_shown() -> None:
+    file = (PROJECT_ROOT / "runs" / "nightly_research.yaml").read_text(encoding="utf-8")
+    stated = [line for line in lines_of(file) if not line.startswith("#")]
+    assert stated == block_that_begins("run_id: nightly_research")
+
+
+@pytest.mark.slow
+def test_the_experiment_ends_with_what_is_shown(tmp_path: Path) -> None:
+    with patch.dict(os.environ):
+        command = ["pipeline", str(PROJECT_ROOT / "runs" / "nightly_research.yaml"), "--data", str(tmp_path / "data")]
+        result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0, result.output
+    shown = block_that_begins("lsm_on, compared with lsm_off")
+    printed = lines_of(result.output)
+    first = printed.index(shown[0])
+    assert [line for line in printed[first:] if line.strip()][: len(shown)] == shown

@@ -1,6 +1,8 @@
 """Raw assets: what a launch of run x day partitions leaves in the store and in Dagster's records."""
 
+import itertools
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -13,7 +15,9 @@ from pipelines.checks import raw_key
 from pipelines.contracts import CONTRACTS
 from pipelines.frames import MembersDay
 from pipelines.partitions import RANGE_END_TAG, RANGE_START_TAG, RUNS, partition_key
+from pipelines.progress import ProgressInLog
 from pipelines.resources import Data
+from pipelines.run_files import run_file
 
 SCENARIO = """
 name: swap
@@ -28,6 +32,8 @@ arrivals:
   - {id: T3, sender: B, receiver: A, amount: 7, tick: 4}
 """
 
+RUN_IDS = ["other", "swap", "third"]
+
 Launch = Callable[..., dg.ExecuteInProcessResult]
 
 
@@ -35,35 +41,82 @@ Launch = Callable[..., dg.ExecuteInProcessResult]
 def data(tmp_path: Path) -> Data:
     folder = tmp_path / "scenarios"
     folder.mkdir()
-    (folder / "swap.yaml").write_text(SCENARIO)
+    for run_id in RUN_IDS:
+        (folder / f"{run_id}.yaml").write_text(SCENARIO.replace("swap", run_id))
     return Data(data_root=str(tmp_path / "data"), run_folders=[str(folder)])
 
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
     with dg.DagsterInstance.ephemeral() as instance:
-        instance.add_dynamic_partitions(str(RUNS.name), ["swap", "nobody_knows"])
+        instance.add_dynamic_partitions(str(RUNS.name), [*RUN_IDS, "nobody_knows"])
         yield instance
 
 
 @pytest.fixture
 def launch(data: Data, instance: dg.DagsterInstance) -> Launch:
-    """Launches days first..last (from 0) of a run as one Dagster run."""
+    """Launches days first..last (from 0) of a run, or of those from run_id to last_run_id, as one Dagster run."""
 
-    def launched(first: int, last: int, run_id: str = "swap") -> dg.ExecuteInProcessResult:
-        job = dg.Definitions(
-            assets=[raw_days], resources={"data": data}, jobs=[dg.define_asset_job("raw_only", selection="*")]
-        ).resolve_job_def("raw_only")
-        tags = {RANGE_START_TAG: partition_key(run_id, first), RANGE_END_TAG: partition_key(run_id, last)}
-        return job.execute_in_process(instance=instance, tags=tags, raise_on_error=False)
+    def launched(
+        first: int, last: int, run_id: str = "swap", last_run_id: str | None = None, **tags: str
+    ) -> dg.ExecuteInProcessResult:
+        resources = {"data": data, "progress": ProgressInLog()}
+        raw_only = dg.define_asset_job("raw_only", selection=dg.AssetSelection.assets(raw_days))
+        job = dg.Definitions(assets=[run_file, raw_days], resources=resources, jobs=[raw_only]).resolve_job_def(
+            "raw_only"
+        )
+        start, end = partition_key(run_id, first), partition_key(last_run_id or run_id, last)
+        partitions = {RANGE_START_TAG: start, RANGE_END_TAG: end}
+        dagster_tags = {f"dagster/{name}": value for name, value in tags.items()}
+        return job.execute_in_process(instance=instance, tags=partitions | dagster_tags, raise_on_error=False)
 
     return launched
+
+
+class Simulated:
+    """Simulates, and remembers the days in order; breaks down as often as it is told when it comes to a day."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.days: list[int] = []
+        self.breaks_down_on: list[int] = []
+        self._simulate = run_days.run_day
+        monkeypatch.setattr(run_days, "run_day", self)
+
+    def __call__(self, scenario: object, opening: object) -> object:
+        day = opening.day  # type: ignore[attr-defined]
+        self.days.append(day)
+        if day in self.breaks_down_on:
+            self.breaks_down_on.remove(day)
+            raise OSError("the machine went away")
+        return self._simulate(scenario, opening)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def simulated(monkeypatch: pytest.MonkeyPatch) -> Simulated:
+    return Simulated(monkeypatch)
 
 
 def materialised(instance: dg.DagsterInstance, key: dg.AssetKey) -> list[str]:
     """Partitions with a materialization, each as often as it has one; Dagster records those of a range in any order."""
     records = instance.fetch_materializations(key, limit=100, ascending=True).records
     return sorted(str(record.partition_key) for record in records)
+
+
+def rewrite(data: Data, run_id: str, old: str, new: str) -> Path:
+    """Changes a word in the file of a run."""
+    file = Path(data.run_folders[0]) / f"{run_id}.yaml"
+    assert file.read_text().count(old) == 1
+    file.write_text(file.read_text().replace(old, new))
+    return file
+
+
+class EveryUnit:
+    """Says each unit of work."""
+
+    @contextmanager
+    def work(self, units: int, noun: str, say: Callable[[str], None]) -> Iterator[Callable[[str], None]]:
+        done = itertools.count(1)
+        yield lambda what: say(f"{next(done)} of {units} {noun}: {what}")
 
 
 def failure_message(result: dg.ExecuteInProcessResult) -> str:
@@ -138,22 +191,101 @@ def test_a_broken_contract_stops_its_day_shows_the_rows_and_keeps_the_days_befor
     assert "breaks its contracts and is not stored" in failure_message(result)
 
 
-def test_a_retry_takes_up_after_the_last_committed_day(
-    launch: Launch, data: Data, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    simulate, simulated, crashes = run_days.run_day, [], iter([True])
-
-    def crashing_once_on_day_2(scenario: object, opening: object) -> object:
-        day = opening.day  # type: ignore[attr-defined]
-        simulated.append(day)
-        if day == 2 and next(crashes, False):
-            raise OSError("the machine went away")
-        return simulate(scenario, opening)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(run_days, "run_day", crashing_once_on_day_2)
+def test_a_retry_takes_up_after_the_last_committed_day(launch: Launch, data: Data, simulated: Simulated) -> None:
+    simulated.breaks_down_on = [2]
     assert launch(0, 2).success
-    assert simulated == [0, 1, 2, 2]
+    assert simulated.days == [0, 1, 2, 2]
     assert data.store.days_stored("swap") == [0, 1, 2]
+
+
+@pytest.mark.parametrize("tag", ["is_resume_retry", "is_asset_resume_retry"])
+def test_executing_again_from_failure_takes_up_after_the_last_committed_day(
+    launch: Launch, instance: dg.DagsterInstance, simulated: Simulated, tag: str
+) -> None:
+    simulated.breaks_down_on = [2, 2]
+    assert not launch(0, 2).success
+    assert simulated.days == [0, 1, 2, 2]
+    assert launch(0, 2, **{tag: "true"}).success
+    assert simulated.days == [0, 1, 2, 2, 2]
+    assert set(materialised(instance, CLOSING_STATE)) == {partition_key("swap", day) for day in range(3)}
+
+
+def test_launching_again_from_the_start_simulates_every_day(launch: Launch, simulated: Simulated) -> None:
+    for _ in range(2):
+        assert launch(0, 1).success
+    assert simulated.days == [0, 1, 0, 1]
+
+
+def test_what_another_version_stored_is_simulated_again(launch: Launch, data: Data, simulated: Simulated) -> None:
+    assert launch(0, 1).success
+    first_day = data.store.state_file("swap", 0)
+    content = first_day.read_bytes()
+    first_day.write_bytes(content.replace(b'"balances"', b'"balances_of_old"'))
+    assert first_day.read_bytes() != content
+    assert launch(0, 1, is_resume_retry="true").success
+    assert simulated.days == [0, 1, 0, 1]
+    assert first_day.read_bytes() == content
+
+
+def test_what_was_stored_of_another_scenario_is_simulated_again(
+    launch: Launch, data: Data, simulated: Simulated
+) -> None:
+    assert launch(0, 1).success
+    rewrite(data, "swap", "amount: 7", "amount: 8")
+    assert launch(0, 1, is_resume_retry="true").success
+    assert simulated.days == [0, 1, 0, 1]
+
+
+def test_one_launch_takes_several_runs_through_the_same_days(
+    launch: Launch, data: Data, instance: dg.DagsterInstance
+) -> None:
+    assert launch(0, 1, run_id="other", last_run_id="swap").success
+    assert {run_id: data.store.days_stored(run_id) for run_id in RUN_IDS} == {
+        "other": [0, 1],
+        "swap": [0, 1],
+        "third": [],
+    }
+    keys = sorted(partition_key(run_id, day) for run_id in ("other", "swap") for day in range(2))
+    assert materialised(instance, raw_key("ticks")) == materialised(instance, CLOSING_STATE) == keys
+
+
+def test_the_days_of_a_backfill_come_in_any_order(
+    launch: Launch, data: Data, instance: dg.DagsterInstance, simulated: Simulated
+) -> None:
+    for day in (1, 0):
+        assert launch(day, day, run_id="other", last_run_id="swap", backfill="abc").success
+    assert simulated.days == [0, 1, 0, 1, 0, 0]
+    assert {run_id: data.store.days_stored(run_id) for run_id in RUN_IDS} == {
+        "other": [0, 1],
+        "swap": [0, 1],
+        "third": [],
+    }
+    keys = {partition_key(run_id, day) for run_id in ("other", "swap") for day in range(2)}
+    assert set(materialised(instance, raw_key("ticks"))) == set(materialised(instance, CLOSING_STATE)) == keys
+
+
+def test_a_backfill_starts_from_days_that_are_stored_as_the_run_asks_for_them(
+    launch: Launch, data: Data, simulated: Simulated
+) -> None:
+    assert launch(0, 1).success
+    assert launch(2, 2, backfill="abc").success
+    assert simulated.days == [0, 1, 2]
+    rewrite(data, "swap", "amount: 7", "amount: 8")
+    assert launch(2, 2, backfill="abc").success
+    assert simulated.days == [0, 1, 2, 0, 1, 2]
+
+
+def test_long_work_says_in_the_log_how_far_it_is(data: Data, instance: dg.DagsterInstance) -> None:
+    result = dg.materialize(
+        [raw_days],
+        partition_key=partition_key("swap", 0),
+        resources={"data": data, "progress": EveryUnit()},
+        instance=instance,
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+    )
+    assert result.success
+    said = [event.user_message for event in instance.all_logs(result.run_id)]
+    assert said.count("1 of 1 days of simulations: swap: day 0") == 1
 
 
 def test_an_unknown_run_fails_with_what_to_do(launch: Launch) -> None:
@@ -174,7 +306,7 @@ def test_tables_asked_for_alone_are_still_written_and_recorded_whole(data: Data,
         [raw_days],
         selection=[raw_key("settlements")],
         partition_key=partition_key("swap", 0),
-        resources={"data": data},
+        resources={"data": data, "progress": ProgressInLog()},
         instance=instance,
     )
     assert result.success

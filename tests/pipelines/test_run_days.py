@@ -73,7 +73,7 @@ def store(tmp_path) -> RawStore:
 def single(scenario: Scenario) -> Run:
     """A run of one simulation."""
     name = scenario.stated.name
-    return Run(name, Path("drawn.yaml"), scenario.stated.num_days, "base", (Member(name, "base", scenario),))
+    return Run(name, Path("drawn.yaml"), scenario.stated.num_days, (Member(name, "base", "base", scenario),))
 
 
 def files_of(root: Path) -> dict[str, bytes]:
@@ -308,6 +308,8 @@ def test_a_stored_day_is_reused_only_where_simulating_it_would_give_the_same(run
 
     assert reusable_day(load_run(written_run(tmp_path / "changed", CHANGED)), store, 0) is None
     assert reusable_day(load_run(written_run(tmp_path / "more", run=RUN.replace("2]", "2, 3]"))), store, 0) is None
+    other_baseline = RUN.replace("with_lsm: {}", "with_lsm: {baseline: true}").replace("baseline: true, set", "set")
+    assert reusable_day(load_run(written_run(tmp_path / "baseline", run=other_baseline)), store, 0) is None
 
 
 # Contracts
