@@ -6,6 +6,7 @@ What simulating, framing, checking and storing mean lies in pipelines.run_days; 
 import hashlib
 import itertools
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -13,10 +14,10 @@ import polars as pl
 from dagster._core.execution.plan.execute_step import _build_data_version_tags, _get_input_provenance_data
 
 from pipelines.checks import column_schema, contract_checks, contract_evaluations, markdown_table, raw_key
-from pipelines.contracts import CONTRACTS, grain_of
+from pipelines.contracts import CONTRACTS, ContractBroken, grain_of
 from pipelines.lock import data_lock
 from pipelines.partitions import PREVIOUS_DAY, RUN_DAYS, days_by_run, partition_key
-from pipelines.progress import Advance, Shows
+from pipelines.progress import MILESTONE, Advance, Shows
 from pipelines.raw_store import RawStore
 from pipelines.resources import Data
 from pipelines.run_days import DayRefused, RunStopped, StoredDay, reusable_day, run_and_store_days
@@ -84,12 +85,17 @@ def _raw_specs() -> list[dg.AssetSpec]:
 )
 def raw_days(context: dg.AssetExecutionContext, data: Data, progress: dg.ResourceParam[Shows]) -> Iterator[Any]:
     """Runs the days asked for and commits each one's tables and closing states."""
-    with data_lock(data.path, f"simulates in Dagster run {context.run_id}", on_wait=context.log.warning):
+    with data_lock(
+        data.path,
+        f"simulates in Dagster run {context.run.run_id}",
+        on_wait=partial(context.log.warning, extra=MILESTONE),
+    ):
         yield from _raw_days(context, data, progress)
 
 
 def _raw_days(context: dg.AssetExecutionContext, data: Data, progress: Shows) -> Iterator[Any]:
     materialised: dict[tuple[dg.AssetKey, str], Metadata] = {}
+    heights: dict[str, dict[str, int]] = {}
     runs: list[Run] = []
     data.store.prepare()
     try:
@@ -101,13 +107,13 @@ def _raw_days(context: dg.AssetExecutionContext, data: Data, progress: Shows) ->
             for run, days in asked:
                 for stored in _stored_days(context, data, run, days, advance):
                     partition = partition_key(run.run_id, stored.day)
-                    yield from contract_evaluations(partition, stored.heights, {})
+                    heights[partition] = stored.heights
                     materialised |= _day_metadata(data, run, stored, partition)
-                    context.log.info(_said(run, stored), extra={"milestone": True})
+                    context.log.info(_said(run, stored), extra=MILESTONE)
     except GeneratorExit:
         raise  # nobody listens any more
     except BaseException as error:
-        yield from _told_of_failure(context, materialised, runs, error)
+        yield from _told_of_failure(context, materialised, heights, runs, error)
         if isinstance(error, (DayRefused, InputError, RunStopped)):
             raise dg.Failure(str(error), allow_retries=False) from error
         raise
@@ -123,6 +129,7 @@ def _raw_days(context: dg.AssetExecutionContext, data: Data, progress: Shows) ->
     for key in _KEYS:
         if key in context.selected_asset_keys:
             yield dg.MaterializeResult(key, data_version=_data_version(runs))
+    yield from contract_evaluations(context.instance, heights, {})
 
 
 def _asked_days(context: dg.AssetExecutionContext, data: Data) -> list[tuple[Run, list[int]]]:
@@ -168,14 +175,18 @@ def _data_version(runs: list[Run]) -> dg.DataVersion:
 def _told_of_failure(
     context: dg.AssetExecutionContext,
     materialised: dict[tuple[dg.AssetKey, str], Metadata],
+    heights: dict[str, dict[str, int]],
     runs: list[Run],
     error: BaseException,
 ) -> Iterator[Any]:
     """Days committed before a failure, which are true whatever became of later ones, and the contracts it broke."""
     yield from _recorded(context, materialised, runs)
+    broken: dict[tuple[str, str], ContractBroken] = {}
     if isinstance(error, DayRefused):
-        partition = partition_key(error.run_id, error.day)
-        yield from contract_evaluations(partition, error.heights, error.broken)
+        refused = partition_key(error.run_id, error.day)
+        heights[refused] = error.heights
+        broken = {(refused, table): contract for table, contract in error.broken.items()}
+    yield from contract_evaluations(context.instance, heights, broken)
 
 
 def _recorded(

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import dagster as dg
 import polars as pl
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 
 from pipelines.contracts import CONTRACTS, ContractBroken, columns_of
 from pipelines.partitions import RUN_DAYS
@@ -32,26 +33,44 @@ def contract_checks() -> list[dg.AssetCheckSpec]:
 
 
 def contract_evaluations(
-    partition: str, heights: Mapping[str, int], broken: Mapping[str, ContractBroken]
+    instance: dg.DagsterInstance,
+    heights: Mapping[str, Mapping[str, int]],
+    broken: Mapping[tuple[str, str], ContractBroken],
 ) -> Iterator[dg.AssetCheckEvaluation]:
-    """What the contracts say of a day's tables.
+    """What the contracts say of days whose materialisations have been recorded, or that have been refused.
 
-    heights: rows by table. broken: broken contracts by table; their first failing rows become metadata.
+    heights: rows by table, by partition. broken: broken contracts by partition and table; their first failing rows
+    become metadata.
     """
-    for table in CONTRACTS:
-        metadata: dict[str, dg.MetadataValue] = {"rows": dg.MetadataValue.int(heights[table])}
-        if table in broken:
-            cases = broken[table].cases
-            metadata["failing values"] = dg.MetadataValue.int(cases.height)
-            metadata["first failing rows"] = dg.MetadataValue.md(markdown_table(cases.head(_SHOWN_CASES_MAX)))
-        yield dg.AssetCheckEvaluation(
-            asset_key=raw_key(table),
-            check_name=CONTRACT,
-            passed=table not in broken,
-            partition=partition,
-            blocking=True,
-            metadata=metadata,
+    for partition, rows in heights.items():
+        for table in CONTRACTS:
+            metadata: dict[str, dg.MetadataValue] = {"rows": dg.MetadataValue.int(rows[table])}
+            contract = broken.get((partition, table))
+            if contract:
+                metadata["failing values"] = dg.MetadataValue.int(contract.cases.height)
+                shown = contract.cases.head(_SHOWN_CASES_MAX)
+                metadata["first failing rows"] = dg.MetadataValue.md(markdown_table(shown))
+            yield dg.AssetCheckEvaluation(
+                asset_key=raw_key(table),
+                check_name=CONTRACT,
+                passed=contract is None,
+                partition=partition,
+                blocking=True,
+                metadata=metadata,
+                target_materialization_data=_latest_materialisation(instance, table, partition),
+            )
+
+
+def _latest_materialisation(
+    instance: dg.DagsterInstance, table: str, partition: str
+) -> AssetCheckEvaluationTargetMaterializationData | None:
+    """What an evaluation must name as its target: one that names an older materialisation, or none, is not shown."""
+    of_partition = dg.AssetRecordsFilter(asset_key=raw_key(table), asset_partitions=[partition])
+    for record in instance.fetch_materializations(of_partition, limit=1).records:
+        return AssetCheckEvaluationTargetMaterializationData(
+            storage_id=record.storage_id, run_id=record.event_log_entry.run_id, timestamp=record.timestamp
         )
+    return None
 
 
 def column_schema(table: str) -> dg.TableSchema:

@@ -1,6 +1,7 @@
 """The marts as assets: what dbt derives from the raw tables, of the runs that need it."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -9,7 +10,7 @@ from dagster_dbt import DbtCliResource, dbt_assets
 from pipelines.dbt import DBT_PROJECT, Translator, manifest, release_warehouse, told_events
 from pipelines.lock import data_lock
 from pipelines.partitions import runs_of_tags
-from pipelines.progress import Shows
+from pipelines.progress import MILESTONE, Shows
 from pipelines.resources import Data, export_dbt_environment
 from pipelines.warehouse import Warehouse, WarehouseBusy
 
@@ -31,19 +32,19 @@ def marts(
     context: dg.AssetExecutionContext, data: Data, dbt: DbtCliResource, progress: dg.ResourceParam[Shows]
 ) -> Iterator[Any]:
     """Builds staging, intermediate models and marts of the runs that need it, and tests them."""
-    with data_lock(data.path, "builds the marts", on_wait=context.log.warning):
+    with data_lock(data.path, "builds the marts", on_wait=partial(context.log.warning, extra=MILESTONE)):
         store, warehouse = data.store, Warehouse(data.path)
         store.prepare()
         try:
-            warehouse.wait_until_free(_FREE_WITHIN_SECONDS, on_wait=context.log.warning)
+            warehouse.wait_until_free(_FREE_WITHIN_SECONDS, on_wait=partial(context.log.warning, extra=MILESTONE))
         except WarehouseBusy as busy:
             raise dg.Failure(str(busy), allow_retries=False) from busy
         due = warehouse.due(store, launched=runs_of_tags(context.run.tags))
         for run_id in due.runs:
             store.drop_uncommitted(run_id)
-        context.log.info(f"marts: {due.said}", extra={"milestone": True})
+        context.log.info(f"marts: {due.said}", extra=MILESTONE)
         if due.warning:
-            context.log.warning(due.warning, extra={"milestone": True})
+            context.log.warning(due.warning, extra=MILESTONE)
         export_dbt_environment(data.path, due)
         warehouse.unmark(due)
         # Unit tests hold the formulas whatever the data are: they belong to the project's tests, not to every build.

@@ -11,7 +11,7 @@ import dagster as dg
 
 from sim_engine.bounds import DAYS_MAX
 
-# Dagster calls multi-partition mappings, partitioned checks and observed files young. The version is pinned, all tested;
+# Dagster calls multi-partition mappings, partitioned checks and observed files young. The version is pinned, all tried;
 # the warning would greet every user of every command.
 warnings.filterwarnings("ignore", category=dg.BetaWarning, module=r"pipelines\.")
 warnings.filterwarnings("ignore", category=dg.PreviewWarning, module=r"pipelines\.")

@@ -13,6 +13,9 @@ from rich.table import Column
 Advance = Callable[[str], None]
 """Called after each unit of the work with what it belongs to, as `lsm_on_off: day 2`."""
 
+MILESTONE = {"milestone": True}
+"""What marks a line of a run's log as one that whoever launched it from a terminal sees too."""
+
 _SAID_EVERY_SECONDS = 10.0
 
 

@@ -16,7 +16,7 @@ import duckdb
 
 from pipelines.catalogue import Catalogue
 from pipelines.lock import data_lock
-from pipelines.places import SCENARIOS_FOLDER, dagster_home, run_file_folders, warehouse_file
+from pipelines.places import SCENARIOS_FOLDER, dagster_home, run_file_folders
 from pipelines.raw_store import RawStore
 from pipelines.run_listing import ListedRun, listed_run
 from pipelines.warehouse import Warehouse
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
 _BY_RUN = {"logs": ".log", "catalogue": ".json"}
 """Folders of files that are named after runs: what was said of them, where their files are."""
-
-_MARKS = "built"
-"""The folder of the warehouse's marks, likewise."""
 
 _WAREHOUSE_WAIT_SECONDS = 30
 """How long another program may keep the warehouse open before nothing is removed."""
@@ -55,25 +52,23 @@ class Remains:
 
 def known_runs(data_root: Path) -> list[str]:
     """Every run that has left something in the data folder, ascending, also if it is but a partition."""
-    named = [
-        file.stem
-        for folder, suffix in {**_BY_RUN, _MARKS: ".json"}.items()
-        for file in (data_root / folder).glob(f"*{suffix}")
-    ]
+    named = [file.stem for folder, suffix in _BY_RUN.items() for file in (data_root / folder).glob(f"*{suffix}")]
     with _dagster(data_root) as records:
         in_dagster = records.run_ids() if records else []
-    return sorted({*RawStore(data_root).run_ids(), *_runs_in_warehouse(data_root), *in_dagster, *named})
+    warehouse = Warehouse(data_root)
+    built = {*warehouse.marked_runs(), *_runs_in_warehouse(warehouse)}
+    return sorted({*RawStore(data_root).run_ids(), *built, *in_dagster, *named})
 
 
 def remains_of(data_root: Path, run_id: str) -> Remains:
     """Everything that there is of a run; data_root holds something of it."""
-    store = RawStore(data_root)
+    store, warehouse = RawStore(data_root), Warehouse(data_root)
     with _dagster(data_root) as records:
         traces = records.traces_of(run_id) if records else None
     return Remains(
         run_id=run_id,
-        listed=listed_run(store, Warehouse(data_root), run_id) if run_id in store.run_ids() else None,
-        in_warehouse=Warehouse(data_root).holds(run_id) or run_id in _runs_in_warehouse(data_root),
+        listed=listed_run(store, warehouse, run_id) if run_id in store.run_ids() else None,
+        in_warehouse=warehouse.holds(run_id) or run_id in _runs_in_warehouse(warehouse),
         dagster=traces,
         files=tuple(file for file in _files_of(data_root, run_id) if file.exists()),
         asked_by=tuple(_files_asking_for(data_root, run_id)),
@@ -100,7 +95,7 @@ def _removals(data_root: Path, warehouse: Warehouse, run_id: str) -> Iterator[Ca
     yield partial(_forget_in_dagster, data_root, run_id)
     for file in _files_of(data_root, run_id):
         yield partial(file.unlink, missing_ok=True)
-    for folder in (*_BY_RUN, _MARKS):
+    for folder in _BY_RUN:
         yield partial(_remove_if_empty, data_root / folder)
 
 
@@ -112,19 +107,10 @@ def _check_warehouse(warehouse: Warehouse, on_wait: Callable[[str], None]) -> No
         raise InputError(warehouse.file, [Problem("", ABSENT, remedy)]) from error
 
 
-def _runs_in_warehouse(data_root: Path) -> set[str]:
+def _runs_in_warehouse(warehouse: Warehouse) -> set[str]:
     """Runs of which the warehouse has a row, marked or not; none can be told while another program writes to it."""
-    file = warehouse_file(data_root)
-    if not file.exists():
-        return set()
-    with suppress(duckdb.Error), duckdb.connect(str(file), read_only=True) as connection:
-        tables = connection.sql(
-            "select distinct database_name, schema_name, table_name from duckdb_columns() "
-            "semi join duckdb_tables() using (database_name, schema_name, table_name) "
-            "where column_name = 'run_id' order by all"
-        ).fetchall()
-        selects = [f'select run_id from "{database}"."{schema}"."{table}"' for database, schema, table in tables]
-        return {run_id for (run_id,) in connection.sql(" union ".join(selects)).fetchall()} if selects else set()
+    with suppress(duckdb.Error):
+        return warehouse.runs_with_rows()
     return set()
 
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -78,6 +79,18 @@ class Warehouse:
         self.file = warehouse_file(data_root)
         self._marks = data_root / "built"
 
+    def marked_runs(self) -> list[str]:
+        """Runs that are marked as built, ascending."""
+        return sorted(mark.stem for mark in self._marks.glob("*.json"))
+
+    def runs_with_rows(self) -> set[str]:
+        """Runs of which a table has a row, marked or not. Raises duckdb.Error if the file cannot be opened now."""
+        if not self.file.exists():
+            return set()
+        with duckdb.connect(str(self.file), read_only=True) as connection:
+            selects = [f'select run_id from "{table}"' for table in _tables_by_run(connection)]
+            return {run_id for (run_id,) in connection.sql(" union ".join(selects)).fetchall()} if selects else set()
+
     def holds(self, run_id: str) -> bool:
         """Whether the run is wholly in the warehouse, however old."""
         return self.file.exists() and self._mark(run_id).exists()
@@ -96,7 +109,7 @@ class Warehouse:
         """
         stored = store.run_ids()
         left_out = tuple(run_id for run_id in stored if not store.fits_contracts(run_id))
-        built = [mark.stem for mark in self._marks.glob("*.json")]
+        built = self.marked_runs()
         of_these_models = all(_models_of(self._mark(run_id)) == models_version() for run_id in built)
         changed = {run_id for run_id in {*stored, *built} if self.standing(run_id, store) != "current"} | {*launched}
         changed -= {*left_out}
@@ -119,15 +132,13 @@ class Warehouse:
     def remove(self, run_id: str) -> None:
         """Removes a run: its mark, then its rows from every table, all or none."""
         self._mark(run_id).unlink(missing_ok=True)
+        with suppress(OSError):  # other marks are in it, or it is not there
+            self._marks.rmdir()
         if not self.file.exists():
             return
         with duckdb.connect(str(self.file)) as connection:
-            tables = connection.sql(
-                "select table_name from duckdb_columns() inner join duckdb_tables() using (schema_name, table_name) "
-                "where column_name = 'run_id' order by table_name"
-            ).fetchall()
             connection.begin()
-            for (table,) in tables:
+            for table in _tables_by_run(connection):
                 connection.execute(f'delete from "{table}" where run_id = $run_id', {"run_id": run_id})
             connection.commit()
 
@@ -155,6 +166,15 @@ class Warehouse:
 
     def _mark(self, run_id: str) -> Path:
         return self._marks / f"{run_id}.json"
+
+
+def _tables_by_run(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Tables whose rows each belong to a run."""
+    tables = connection.sql(
+        "select table_name from duckdb_columns() inner join duckdb_tables() using (schema_name, table_name) "
+        "where column_name = 'run_id' order by table_name"
+    ).fetchall()
+    return [table for (table,) in tables]
 
 
 def _holder(error: duckdb.IOException) -> str:

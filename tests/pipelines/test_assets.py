@@ -11,26 +11,14 @@ import pytest
 
 from pipelines import run_days
 from pipelines.assets import CLOSING_STATE, raw_days
-from pipelines.checks import raw_key
+from pipelines.checks import CONTRACT, raw_key
 from pipelines.contracts import CONTRACTS
 from pipelines.frames import MembersDay
 from pipelines.partitions import RANGE_END_TAG, RANGE_START_TAG, RUNS, partition_key
 from pipelines.progress import ProgressInLog
 from pipelines.resources import Data
 from pipelines.run_files import run_file
-
-SCENARIO = """
-name: swap
-ticks_per_day: 2
-num_days: 3
-agents:
-  - {id: A, opening_balance: 0}
-  - {id: B, opening_balance: 0}
-arrivals:
-  - {id: T1, sender: A, receiver: B, amount: 5, tick: 0}
-  - {id: T2, sender: B, receiver: A, amount: 5, tick: 3}
-  - {id: T3, sender: B, receiver: A, amount: 7, tick: 4}
-"""
+from tests.helpers.stored_runs import SWAP
 
 RUN_IDS = ["other", "swap", "third"]
 
@@ -42,7 +30,7 @@ def data(tmp_path: Path) -> Data:
     folder = tmp_path / "scenarios"
     folder.mkdir()
     for run_id in RUN_IDS:
-        (folder / f"{run_id}.yaml").write_text(SCENARIO.replace("swap", run_id))
+        (folder / f"{run_id}.yaml").write_text(SWAP.replace("swap", run_id))
     return Data(data_root=str(tmp_path / "data"), run_folders=[str(folder)])
 
 
@@ -143,6 +131,20 @@ def test_a_days_contract_checks_stand_beside_its_partition(launch: Launch) -> No
     assert evaluations == expected
 
 
+def shown_checks(instance: dg.DagsterInstance, table: str) -> dict[str, str]:
+    """What the UI shows of a table's contract, by partition: nothing if the table was made again since."""
+    check = dg.AssetCheckKey(raw_key(table), CONTRACT)
+    infos = instance.event_log_storage.get_asset_check_partition_info([check])
+    return {str(info.partition_key): info.latest_execution_status.value for info in infos if info.is_current}
+
+
+def test_the_contract_of_a_day_is_shown_after_every_launch_of_it(launch: Launch, instance: dg.DagsterInstance) -> None:
+    for last in (2, 1):
+        assert launch(0, last).success
+        expected = {partition_key("swap", day): "SUCCEEDED" for day in range(3)}
+        assert {table: shown_checks(instance, table) for table in CONTRACTS} == {table: expected for table in CONTRACTS}
+
+
 def test_metadata_says_rows_and_shows_cycles_by_type(launch: Launch, instance: dg.DagsterInstance) -> None:
     assert launch(0, 1).success
     records = instance.fetch_materializations(raw_key("lsm_cycles"), limit=10, ascending=True).records
@@ -189,6 +191,10 @@ def test_a_broken_contract_stops_its_day_shows_the_rows_and_keeps_the_days_befor
     shown = str(failed[0].metadata["first failing rows"].value)
     assert "balances agree with what was sent and received" in shown
     assert "breaks its contracts and is not stored" in failure_message(result)
+    assert shown_checks(instance, "agent_days") == {
+        partition_key("swap", 0): "SUCCEEDED",
+        partition_key("swap", 1): "FAILED",
+    }
 
 
 def test_a_retry_takes_up_after_the_last_committed_day(launch: Launch, data: Data, simulated: Simulated) -> None:
