@@ -32,11 +32,12 @@ def marts(
     context: dg.AssetExecutionContext, data: Data, dbt: DbtCliResource, progress: dg.ResourceParam[Shows]
 ) -> Iterator[Any]:
     """Builds staging, intermediate models and marts of the runs that need it, and tests them."""
-    with data_lock(data.path, "builds the marts", on_wait=partial(context.log.warning, extra=MILESTONE)):
+    said = partial(context.log.warning, extra=MILESTONE)
+    with data_lock(data.path, f"builds the marts in Dagster run {context.run_id}", on_wait=said):
         store, warehouse = data.store, Warehouse(data.path)
         store.prepare()
         try:
-            warehouse.wait_until_free(_FREE_WITHIN_SECONDS, on_wait=partial(context.log.warning, extra=MILESTONE))
+            warehouse.wait_until_free(_FREE_WITHIN_SECONDS, on_wait=said)
         except WarehouseBusy as busy:
             raise dg.Failure(str(busy), allow_retries=False) from busy
         due = warehouse.due(store, launched=runs_of_tags(context.run.tags))
@@ -44,7 +45,7 @@ def marts(
             store.drop_uncommitted(run_id)
         context.log.info(f"marts: {due.said}", extra=MILESTONE)
         if due.warning:
-            context.log.warning(due.warning, extra=MILESTONE)
+            said(due.warning)
         export_dbt_environment(data.path, due)
         warehouse.unmark(due)
         # Unit tests hold the formulas whatever the data are: they belong to the project's tests, not to every build.

@@ -20,20 +20,25 @@ from sim_engine.yaml_file import read_yaml_mapping
 
 _LOOKS_EVERY_SECONDS = 30
 _SETTLED_AFTER_NS = 2_000_000_000
-"""A file that was written later than this before it was looked at may have changed meanwhile without another time."""
+"""A file that was written later than this before it was read may have changed while it was, without another time."""
+
+Stamps = dict[Path, tuple[int, int] | None]
+"""Size and time of every file that decides what a run file asks for."""
+
+_READ: dict[Path, tuple[str, Stamps]] = {}
+"""What run files asked for when this process last read them, and their stamps then: it reads only what has changed."""
 
 
 class SeenFile(BaseModel):
     """What is known of a file.
 
-    run_id, digest: what it asked for when it was last right; empty if it never was. complaint: digest of what was last
-    said about it. stamps: size and time of every file that decides what it asks for; empty if it is to be read again.
+    run_id, asks: the run that it asked for when it was last right, and the beginning of its digest; empty if it never
+    was. complaint: the beginning of the digest of what was last said about it; empty if it is right.
     """
 
     run_id: str = ""
-    digest: str = ""
+    asks: str = ""
     complaint: str = ""
-    stamps: dict[str, tuple[int, int] | None] = {}
 
 
 class Cursor(BaseModel):
@@ -56,7 +61,7 @@ class Look:
         """Looks at every file in the order of their paths."""
         files = [file for folder in self._data.run_folders for file in sorted(Path(folder).glob("*.yaml"))]
         known = {str(file): self._before.get(str(file), SeenFile()) for file in files}
-        changed = [file for file in files if not _is_unchanged(known[str(file)])]
+        changed = [file for file in files if not _is_unchanged(file, known[str(file)])]
         self.now = dict(known)
         shared = {
             run_id: namesakes
@@ -67,23 +72,26 @@ class Look:
             self.now[str(file)] = self._looked_at(file, known[str(file)], shared)
 
     def _looked_at(self, file: Path, seen: SeenFile, shared: dict[str, list[Path]]) -> SeenFile:
+        _READ.pop(file, None)
         try:
             started = time.time_ns()
             run = load_run(file)
             if run.run_id in shared:
                 raise InputError(file, [name_is_shared(run.run_id, shared[run.run_id])])
-            stamps = _settled_stamps(run, started)
+            stamps = {behind: _stamp(behind) for behind in _files_behind(run)}
         except InputError as error:
-            complaint = hashlib.sha256(str(error).encode()).hexdigest()
+            complaint = _short(hashlib.sha256(str(error).encode()).hexdigest())
             if complaint != seen.complaint:
                 self.complaints.append(str(error))
-            return seen.model_copy(update={"complaint": complaint, "stamps": {}})
-        digest = run_digest(run)
-        if (run.run_id, digest) != (seen.run_id, seen.digest):
+            return seen.model_copy(update={"complaint": complaint})
+        asks = _short(run_digest(run))
+        if (run.run_id, asks) != (seen.run_id, seen.asks):
             self.observations.append(observation_of(run))
         if run.run_id != seen.run_id and not self._is_known(run):
             self.to_launch.append(run)
-        return SeenFile(run_id=run.run_id, digest=digest, stamps=stamps)
+        if all(stamp and stamp[1] + _SETTLED_AFTER_NS < started for stamp in stamps.values()):
+            _READ[file] = asks, stamps
+        return SeenFile(run_id=run.run_id, asks=asks)
 
     def _is_known(self, run: Run) -> bool:
         """Whether something of the run is stored already, or on its way."""
@@ -129,19 +137,19 @@ def run_files(context: dg.SensorEvaluationContext, data: Data) -> dg.SensorResul
         skip_reason=None if look.to_launch else look.skip_reason(),
         dynamic_partitions_requests=[RUNS.build_add_request(found)] if found else [],
         asset_events=look.observations,
-        cursor=Cursor(files=look.now).model_dump_json(),
+        cursor=Cursor(files=look.now).model_dump_json(exclude_defaults=True),
     )
 
 
-def _is_unchanged(seen: SeenFile) -> bool:
-    return bool(seen.stamps) and all(_stamp(Path(path)) == stamp for path, stamp in seen.stamps.items())
+def _is_unchanged(file: Path, seen: SeenFile) -> bool:
+    """Whether a file that was right would be found to ask for the same again."""
+    asks, stamps = _READ.get(file, ("", {}))
+    return asks == seen.asks != "" and all(_stamp(behind) == stamp for behind, stamp in stamps.items())
 
 
-def _settled_stamps(run: Run, started_ns: int) -> dict[str, tuple[int, int] | None]:
-    """The stamps of a run's files; none if one of them may have been written while it was read."""
-    stamps = {str(file): _stamp(file) for file in _files_behind(run)}
-    settled = all(stamp and stamp[1] + _SETTLED_AFTER_NS < started_ns for stamp in stamps.values())
-    return stamps if settled else {}
+def _short(digest: str) -> str:
+    """Enough of a digest to tell one content from another; people see the cursor."""
+    return digest[:16]
 
 
 def _files_behind(run: Run) -> Iterator[Path]:

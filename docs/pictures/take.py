@@ -1,9 +1,10 @@
 """Takes the pictures of the Dagster UI that lie in this folder, with a headless Chromium.
 
-    .venv/bin/python docs/pictures/take.py            # launches what is to be seen, about four minutes
-    .venv/bin/python docs/pictures/take.py --port N   # of a UI that runs already, with the runs in it
+    PAYMENT_SIM_NIGHTLY_CRON="*/2 * * * *" .venv/bin/payment-sim ui --data FOLDER     # in another terminal
+    .venv/bin/python docs/pictures/take.py --port 3000
 
-Chromium must be installed as `chromium`. Nothing outside this machine is asked.
+The UI must have done what is to be seen: switch on the sensor run_files, the schedule for some minutes, and wait until
+the runs have ended. Chromium must be installed. Nothing outside this machine is asked.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 FOLDER = Path(__file__).resolve().parent
 LOCATION = "/locations/__repository__@payment_sim"
@@ -30,30 +31,52 @@ SIZE_MAX = 300_000
 
 @dataclass(frozen=True)
 class Picture:
-    """name: of the file. path: of the page. shows: a text that is there when the page is ready. height: pixels."""
+    """name: of the file. path: of the page. shows: a text that is there when the page is ready. height: pixels.
+
+    clicks: what is clicked before the picture is taken, by how its text begins. top: what is scrolled to the top.
+    """
 
     name: str
     path: str
     shows: str
     height: int = 800
     clicks: tuple[str, ...] = ()
+    top: str = ""
 
 
 PICTURES = [
-    Picture("asset_graph", f"{LOCATION}/asset-groups/marts/lineage", "fct_lsm_cycles", 900),
-    Picture("run_day_grid", "/assets/raw/settlements?view=partitions", "nightly_research", 900),
-    Picture("sensor_ticks", f"{LOCATION}/sensors/run_files", "run_files", 800),
-    Picture("schedule_ticks", f"{LOCATION}/schedules/nightly_research", "nightly_research", 800),
-    Picture("raw_checks", "/assets/raw/lsm_cycles?view=checks", "contract", 700),
-    Picture("mart_checks", "/assets/fct_lsm_cycles?view=checks", "unique_key", 800),
+    Picture("asset_graph", "/assets/fct_lsm_cycles?view=lineage&lineageScope=upstream&lineageDepth=4", "run_file", 700),
+    Picture(
+        "run_day_grid",
+        "/assets/raw/settlements?view=partitions",
+        "nightly_research",
+        700,
+        clicks=("Missing (", "d001", "lsm_on_off"),
+    ),
+    Picture(
+        "sensor_ticks",
+        f"{LOCATION}/sensors/run_files",
+        "run_files",
+        clicks=("All ticks", "Requested"),
+        top="Evaluations",
+    ),
+    Picture("schedule_ticks", f"{LOCATION}/schedules/nightly_research", "nightly_research", 700),
+    Picture("raw_checks", "/assets/raw/lsm_cycles?view=checks", "contract", 560),
+    Picture("mart_checks", "/assets/fct_lsm_cycles?view=checks", "unique_key", 650),
 ]
+
+FIND = """
+(text) => [...document.querySelectorAll("body *")]
+    .filter((element) => element.innerText?.trim().startsWith(text) && element.getClientRects().length)
+    .reduce((found, element) => (!found || found.contains(element) ? element : found), null)
+"""
 
 
 class Page:
     """A page of a browser, driven over its DevTools protocol."""
 
-    def __init__(self, address: str) -> None:
-        self._socket = connect(address, max_size=None)
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
         self._numbers = itertools.count(1)
 
     def do(self, method: str, **parameters: Any) -> Any:
@@ -83,9 +106,12 @@ class Page:
         self.do("Page.navigate", url=f"{address}{picture.path}")
         self.wait_for_text(picture.shows)
         time.sleep(3)  # pages fill in what they have asked for bit by bit
-        for clicked in picture.clicks:
-            self.evaluate(f"document.querySelector({json.dumps(clicked)}).click()")
-            time.sleep(1.5)
+        for text in picture.clicks:
+            assert self.evaluate(f"(at => at && !at.click())(({FIND})({json.dumps(text)}))"), f"no {text!r} to click"
+            time.sleep(2)
+        if picture.top:
+            self.evaluate(f"({FIND})({json.dumps(picture.top)}).scrollIntoView(true)")
+            time.sleep(1)
         target.write_bytes(base64.b64decode(self.do("Page.captureScreenshot", format="png")["data"]))
 
 
@@ -106,7 +132,9 @@ def browser() -> Iterator[Page]:
                 time.sleep(0.1)
             port = said.read_text().split()[0]
             pages = json.load(urllib.request.urlopen(f"http://127.0.0.1:{port}/json"))
-            yield Page(next(page["webSocketDebuggerUrl"] for page in pages if page["type"] == "page"))
+            address = next(page["webSocketDebuggerUrl"] for page in pages if page["type"] == "page")
+            with connect(address, max_size=None) as socket:
+                yield Page(socket)
         finally:
             process.terminate()
             process.wait(30)

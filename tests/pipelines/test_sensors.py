@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from pipelines import sensors
 from pipelines.partitions import RANGE_END_TAG, RANGE_START_TAG, RUNS, range_tags
 from pipelines.resources import Data
 from pipelines.run_days import run_and_store_days
@@ -194,6 +195,22 @@ def test_a_change_that_asks_for_nothing_else_is_no_change(desk: Desk) -> None:
     assert len(desk.look()) == 1
     desk.write("runs/commented.yaml", "# a question\n" + file.read_text())
     assert (desk.look(), desk.observed) == ([], [])
+
+
+def test_a_file_is_read_again_when_it_has_changed_or_been_forgotten_and_else_not(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(sensors, "load_run", lambda file: read.append(file.stem) or load_run(file))
+    for run_id in ("kept", "changing"):
+        desk.write_run(run_id)
+    assert len(desk.look()) == 2
+    desk.write_run("changing", days=1)
+    assert desk.look() == []
+    assert read == ["changing", "kept", "changing"]
+    desk.cursor = None  # as the UI's button "Reset" leaves it
+    assert len(desk.look()) == 2
+    assert read[3:] == ["changing", "kept"]
 
 
 def test_a_file_that_is_being_written_is_read_again_at_the_next_look(desk: Desk) -> None:

@@ -181,9 +181,19 @@ class Ui:
         beside.write_text(RUN_FILE.format(run_id=run_id, scenario=RING))
         return beside.rename(file)
 
-    def launch(self, run_id: str, days: int, job: str = "everything", **more: Any) -> str:
+    def write_run_elsewhere(self, run_id: str) -> None:
+        """A run file where the sensor does not look, known as if it had been launched from the command line before."""
+        elsewhere, notes = self.data_root.parent / "elsewhere", self.data_root / "catalogue"
+        for folder in (elsewhere, notes):
+            folder.mkdir(exist_ok=True)
+        file = elsewhere / f"{run_id}.yaml"
+        file.write_text(RUN_FILE.format(run_id=run_id, scenario=RING))
+        (notes / f"{run_id}.json").write_text(json.dumps({"run_id": run_id, "file": str(file)}))
+        self.do(ADD_PARTITION, repository=REPOSITORY, run=run_id)
+
+    def launch(self, run_id: str, days: int) -> str:
         tags = [{"key": key, "value": value} for key, value in range_tags(run_id, days).items()]
-        answer = self.do(LAUNCH, job={**REPOSITORY, "pipelineName": job, **more}, tags=tags)
+        answer = self.do(LAUNCH, job={**REPOSITORY, "pipelineName": "everything"}, tags=tags)
         return str(answer["run"]["runId"])
 
     def status(self, run: str) -> str:
@@ -287,17 +297,8 @@ class Launched:
 @pytest.fixture(scope="module")
 def launched(ui: Ui) -> Launched:
     """Launches in every way at once, so that the clock and the daemon need not be waited for twice."""
-    # The files of the backfill are where the sensor does not look: it would launch them, too.
-    elsewhere = ui.data_root.parent / "elsewhere"
-    elsewhere.mkdir()
     for run_id in sorted([*BACKFILLED, BETWEEN]):
-        file = elsewhere / f"{run_id}.yaml"
-        file.write_text(RUN_FILE.format(run_id=run_id, scenario=RING))
-        note = {"run_id": run_id, "file": str(file)}
-        catalogue = ui.data_root / "catalogue"
-        catalogue.mkdir(exist_ok=True)
-        (catalogue / f"{run_id}.json").write_text(json.dumps(note))
-        ui.do(ADD_PARTITION, repository=REPOSITORY, run=run_id)
+        ui.write_run_elsewhere(run_id)
     backfill = ui.do(
         BACKFILL,
         assets=[{"path": ["raw", table]} for table in CONTRACTS] + [{"path": ["state", "closing"]}],
@@ -441,19 +442,18 @@ def test_a_run_file_that_changes_makes_its_days_stale_and_launches_nothing(ui: U
 @pytest.mark.usefixtures("launched")
 def test_executing_a_failed_run_again_from_the_ui_goes_on_where_it_failed(ui: Ui) -> None:
     run_id = "interrupted"
-    ui.write_run(run_id)
+    ui.write_run_elsewhere(run_id)
     store = RawStore(ui.data_root)
     in_the_way = store.state_file(run_id, 1).parent
     in_the_way.parent.mkdir(parents=True)
     in_the_way.write_text("where a folder should be made")
-    wait_for("the sensor", lambda: ui.runs_of(run_id))
-    (failed,) = ui.runs_of(run_id)
-    assert ui.ended(failed["runId"]) == "FAILURE"
+    failed = ui.launch(run_id, 3)
+    assert ui.ended(failed) == "FAILURE"
     in_the_way.unlink()
     assert store.days_stored(run_id) == [0]
     committed = store.state_file(run_id, 0).stat().st_ino
 
-    again = ui.do(RE_EXECUTE, run=failed["runId"])["run"]["runId"]
+    again = ui.do(RE_EXECUTE, run=failed)["run"]["runId"]
     assert ui.ended(again) == "SUCCESS"
     assert store.days_stored(run_id) == [0, 1, 2]
     assert store.state_file(run_id, 0).stat().st_ino == committed
