@@ -33,7 +33,7 @@ def marts(
 ) -> Iterator[Any]:
     """Builds staging, intermediate models and marts of the runs that need it, and tests them."""
     said = partial(context.log.warning, extra=MILESTONE)
-    with data_lock(data.path, f"builds the marts in Dagster run {context.run_id}", on_wait=said):
+    with data_lock(data.path, f"builds the marts in Dagster run {context.run.run_id}", on_wait=said):
         store, warehouse = data.store, Warehouse(data.path)
         store.prepare()
         try:

@@ -1,6 +1,7 @@
 """What all tests share: Hypothesis draws the same examples everywhere, and stories can be told in a banker's words."""
 
 import os
+import sys
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -17,6 +18,18 @@ settings.register_profile(
 )
 settings.register_profile("searching", settings.get_profile("steady"), derandomize=False, max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
+
+@pytest.fixture(autouse=True)
+def no_dagster_instance_of_another_test():
+    """Makes Dagster forget which instance it worked in.
+
+    It remembers that in a variable, where instances that end in another order than they began leave one that is gone.
+    """
+    yield
+    module = sys.modules.get("dagster._core.storage.defs_state.base")
+    if module is not None:
+        module._current_storage.set(None)
 
 
 @pytest.fixture

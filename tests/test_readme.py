@@ -47,7 +47,7 @@ def test_the_python_example_prints_what_is_shown(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_run_example_prints_what_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (command,) = block_that_begins(".venv/bin/payment-sim run")
+    (command,) = block_that_begins(".venv/bin/payment-sim run --config")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("PAYMENT_SIM_DATA", raising=False)
     (tmp_path / "scenarios").symlink_to(PROJECT_ROOT / "scenarios")

@@ -144,6 +144,12 @@ def nightly(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> dg.
     return nightly_schedule()
 
 
+def tick(schedule: dg.ScheduleDefinition, instance: dg.DagsterInstance, data: Data) -> object:
+    # Left, the context closes the instance that it opens; forgotten, it would close it during some later test.
+    with dg.build_schedule_context(instance=instance, resources={"data": data}) as context:
+        return schedule(context)
+
+
 @pytest.fixture
 def data(tmp_path: Path) -> Data:
     return Data(data_root=str(tmp_path))
@@ -156,7 +162,7 @@ def test_the_nightly_schedule_is_off_and_asks_for_all_days_of_its_run(
     assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 2 * * *", "UTC")
     with dg.DagsterInstance.local_temp(data.data_root) as instance:
-        request = schedule(dg.build_schedule_context(instance=instance, resources={"data": data}))
+        request = tick(schedule, instance, data)
         assert instance.get_dynamic_partitions(str(RUNS.name)) == ["nightly_research"]
     assert isinstance(request, dg.RunRequest)
     assert request.tags[RANGE_START_TAG] == "d001|nightly_research"
@@ -167,7 +173,7 @@ def test_the_environment_says_when_the_schedule_launches_which_run(data: Data, m
     schedule = nightly({CRON_VARIABLE: "30 5 * * 1", RUN_VARIABLE: "carried_over_night"}, monkeypatch)
     assert schedule.cron_schedule == "30 5 * * 1"
     with dg.DagsterInstance.local_temp(data.data_root) as instance:
-        request = schedule(dg.build_schedule_context(instance=instance, resources={"data": data}))
+        request = tick(schedule, instance, data)
     assert isinstance(request, dg.RunRequest)
     assert request.tags[RANGE_START_TAG] == "d001|carried_over_night"
 
