@@ -1,4 +1,4 @@
-"""The assets: raw tables and closing states of every run and day, and the marts that dbt derives from them.
+"""The assets of simulation: raw tables and closing states of every run and day.
 
 What simulating, framing, checking and storing mean lies in pipelines.run_days; here is only their orchestration.
 """

@@ -17,7 +17,7 @@ import duckdb
 from pipelines.catalogue import Catalogue
 from pipelines.lock import data_lock
 from pipelines.places import SCENARIOS_FOLDER, dagster_home, run_file_folders
-from pipelines.raw_store import RawStore
+from pipelines.raw_store import RawStore, remove_if_empty
 from pipelines.run_listing import ListedRun, listed_run
 from pipelines.warehouse import Warehouse
 from sim_engine import InputError, Problem
@@ -96,7 +96,7 @@ def _removals(data_root: Path, warehouse: Warehouse, run_id: str) -> Iterator[Ca
     for file in _files_of(data_root, run_id):
         yield partial(file.unlink, missing_ok=True)
     for folder in _BY_RUN:
-        yield partial(_remove_if_empty, data_root / folder)
+        yield partial(remove_if_empty, data_root / folder)
 
 
 def _check_warehouse(warehouse: Warehouse, on_wait: Callable[[str], None]) -> None:
@@ -146,8 +146,3 @@ def _files_asking_for(data_root: Path, run_id: str) -> list[Path]:
         if (noted := Path(note["file"])).is_file() and noted not in files:
             files.append(noted)
     return files
-
-
-def _remove_if_empty(folder: Path) -> None:
-    with suppress(OSError):  # something else is in it, or it is not there
-        folder.rmdir()

@@ -94,10 +94,10 @@ class RawStore:
 
     def drop_uncommitted(self, run_id: str) -> None:
         """Removes parts of days that are not committed: what a crash left of days that are not there."""
-        committed = set(self.days_stored(run_id))
-        for table in CONTRACTS:
-            for part in sorted((self.root / "raw" / table / f"run_id={run_id}").glob("day=*/part-0.parquet")):
-                if int(part.parent.name.removeprefix("day=")) not in committed:
+        for day in self.days_torn(run_id):
+            for folder in self._folders_of(run_id):
+                part = folder / f"day={day:04d}" / "part-0.parquet"
+                if part.exists():
                     part.unlink()
                     _flush(part.parent)
 
@@ -165,8 +165,8 @@ class RawStore:
             if folder.exists():
                 shutil.rmtree(folder)
                 _flush(folder.parent)
-            _remove_if_empty(folder.parent)
-        _remove_if_empty(self.root / "raw")
+            remove_if_empty(folder.parent)
+        remove_if_empty(self.root / "raw")
 
     def _folders_of(self, run_id: str) -> list[Path]:
         """Where a run's folders are, if they are: that of its states, then that of each table, of any version."""
@@ -191,7 +191,7 @@ class NewDay:
             staged.unlink()
             day = self._place(table).parent
             for folder in (day, day.parent):
-                _remove_if_empty(folder)
+                remove_if_empty(folder)
 
     def commit(self, closing: Sequence[tuple[str, SystemState]]) -> None:
         """Commits the day: its tables, all of them staged, then its closing states, given as (simulation_id, state).
@@ -253,7 +253,8 @@ def _stage_path(target: Path) -> Path:
     return target.with_name(f".{target.name}.staged")
 
 
-def _remove_if_empty(folder: Path) -> None:
+def remove_if_empty(folder: Path) -> None:
+    """Removes a folder unless something is in it."""
     with suppress(OSError):  # something else is in it, or it is not there
         folder.rmdir()
 

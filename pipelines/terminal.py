@@ -144,14 +144,14 @@ def print_refused(refused: DayRefused) -> None:
 
 def run_title(run: Run) -> str:
     """Which simulations the figures that follow are of."""
-    days = _counted(run.days, "day")
+    days = counted(run.days, "day")
     if len(run.members) == 1:
         return f"{run.members[0].simulation_id}: 1 simulation of {days}"
     arms = len({member.arm for member in run.members})
     seeds = len(run.members) // arms
     return (
         f"{run.run_id}: totals over {len(run.members):,} simulations "
-        f"({_counted(arms, 'arm')} x {_counted(seeds, 'seed')}) of {days} each"
+        f"({counted(arms, 'arm')} x {counted(seeds, 'seed')}) of {days} each"
     )
 
 
@@ -206,7 +206,8 @@ def _failing_lines(table: str, contract: ContractBroken, frame: pl.DataFrame) ->
         yield f"and {contract.cases.height - _FAILING_ROWS_SHOWN_MAX:,} more"
 
 
-def _counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """A number of things, in words."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from pipelines.plan import Estimate, PlannedArm, PlannedPayments, arms_of, payments_of, seeds_of
 from pipelines.runs import Run
+from pipelines.terminal import counted
 
 _ARMS_FIRST, _ARMS_LAST = 8, 3
 """Of many arms, how many are shown."""
@@ -69,8 +70,8 @@ def plan_as_dict(run: Run, estimate: Estimate) -> dict[str, object]:
 
 def _title(run: Run, arms: int) -> str:
     each = " each" if len(run.members) > 1 else ""
-    factors = f"{_counted(arms, 'arm')} x {_counted(len(run.members) // arms, 'seed')}"
-    return f"{run.run_id}: {_counted(len(run.members), 'simulation')} ({factors}) of {_counted(run.days, 'day')}{each}"
+    factors = f"{counted(arms, 'arm')} x {counted(len(run.members) // arms, 'seed')}"
+    return f"{run.run_id}: {counted(len(run.members), 'simulation')} ({factors}) of {counted(run.days, 'day')}{each}"
 
 
 def _arms_table(arms: Sequence[PlannedArm]) -> Table:
@@ -131,7 +132,7 @@ def _estimate_lines(run: Run, payments: PlannedPayments, estimate: Estimate) -> 
     tried = "day 0" if trial.days == 1 else f"days 0 to {trial.days - 1}"
     of_members = "it" if members == 1 else f"{trial.members:,} of the {members:,} simulations"
     yield (
-        f"Both rest on {tried} of {of_members} ({_counted(trial.payments, 'payment')}), simulated and stored just now "
+        f"Both rest on {tried} of {of_members} ({counted(trial.payments, 'payment')}), simulated and stored just now "
         "on this machine once the engine was compiled."
     )
     of_trial = trial.payments / (trial.members * trial.days)
@@ -162,7 +163,3 @@ def _size(number: float) -> str:
         if rounded >= size:
             return f"{rounded / size:g} {unit}"
     return f"{rounded:g} bytes"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -10,7 +10,7 @@ from rich.console import Console, JustifyMethod
 from rich.filesize import decimal
 from rich.table import Table
 
-from pipelines.terminal import shown_path
+from pipelines.terminal import counted, shown_path
 
 if TYPE_CHECKING:  # each command imports what it shows, and not what the others show
     from pipelines.prune import Remains
@@ -100,7 +100,7 @@ def print_difference(a: "StoredRun", b: "StoredRun", difference: "RunDifference"
 def _difference_lines(a: "StoredRun", b: "StoredRun", difference: "RunDifference") -> Iterator[str]:
     yield f"A: {a.run_id} in {shown_path(a.store.root)}"
     yield f"B: {b.run_id} in {shown_path(b.store.root)}"
-    compared = f"{_counted(len(difference.pairs), 'simulation')} of {_counted(len(difference.days), 'day')}"
+    compared = f"{counted(len(difference.pairs), 'simulation')} of {counted(len(difference.days), 'day')}"
     yield f"Compared: {compared}" if difference.pairs else "No simulation of A has the arm and seed of one of B."
     for name, only_a, only_b in (
         ("simulations", difference.simulations_only_in_a, difference.simulations_only_in_b),
@@ -115,7 +115,7 @@ def _difference_lines(a: "StoredRun", b: "StoredRun", difference: "RunDifference
     if difference.first:
         yield f"First difference: {_row_line(difference, difference.first, moment=True)}"
     elif not difference.tables and difference.days:
-        yield f"No row differs, in any table of the {_counted(len(difference.days), 'day')} compared."
+        yield f"No row differs, in any table of the {counted(len(difference.days), 'day')} compared."
 
 
 def _stated_lines(difference: "RunDifference") -> Iterator[str]:
@@ -123,7 +123,7 @@ def _stated_lines(difference: "RunDifference") -> Iterator[str]:
         yield ""
         yield "Stated in the table simulations, A | B:"
     for stated in difference.stated[:_STATED_SHOWN_MAX]:
-        simulations = _counted(stated.simulations, "simulation")
+        simulations = counted(stated.simulations, "simulation")
         yield f"  {stated.what}: {_value(stated.a)} | {_value(stated.b)}  ({simulations})"
     if len(difference.stated) > _STATED_SHOWN_MAX:
         yield f"  and {len(difference.stated) - _STATED_SHOWN_MAX:,} more"
@@ -142,7 +142,7 @@ def _table_lines(difference: "RunDifference") -> Iterator[str]:
 def _extent(table: "TableDifference") -> str:
     """How much of a table differs."""
     parts = [
-        f"{_counted(number, 'row')} {what}"
+        f"{counted(number, 'row')} {what}"
         for number, what in ((table.only_in_a, "only in A"), (table.only_in_b, "only in B"), (table.changed, "changed"))
         if number
     ]
@@ -179,11 +179,11 @@ def print_remains(remains: "Remains", data_root: Path) -> None:
 
 def _remains_lines(remains: "Remains") -> Iterator[str]:
     if run := remains.listed:
-        content = [_counted(run.days_stored, "day")]
+        content = [counted(run.days_stored, "day")]
         if run.simulations is not None:
-            content.append(_counted(run.simulations, "simulation"))
+            content.append(counted(run.simulations, "simulation"))
         if run.payments is not None:
-            content.append(_counted(run.payments, "payment"))
+            content.append(counted(run.payments, "payment"))
         yield f"raw tables and states: {', '.join(content)}, {decimal(run.size_bytes)}"
     if remains.in_warehouse:
         yield "warehouse: its rows in every table"
@@ -191,11 +191,11 @@ def _remains_lines(remains: "Remains") -> Iterator[str]:
         if traces.is_partition:
             yield "Dagster: the partition of that name"
         if traces.alone:
-            yield f"Dagster: {_counted(len(traces.alone), 'Dagster run')} of this run alone, with what they recorded"
+            yield f"Dagster: {counted(len(traces.alone), 'Dagster run')} of this run alone, with what they recorded"
         if traces.unended:
             yield f"  of which not ended: {_listed(traces.unended)}; if one goes on, stop it first"
         if traces.shared:
-            yield f"Dagster: {_counted(traces.shared, 'Dagster run')} of other runs too: kept"
+            yield f"Dagster: {counted(traces.shared, 'Dagster run')} of other runs too: kept"
     for file in remains.files:
         yield shown_path(file)
 
@@ -209,10 +209,6 @@ def _value(value: Any) -> str:
     """A value as JSON would write it, cut if it is long."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _VALUE_LENGTH_MAX else text[: _VALUE_LENGTH_MAX - 1] + "…"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _number(number: int | None) -> str:

@@ -10,7 +10,6 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Literal
 import duckdb
 
 from pipelines.places import DBT_FOLDER, warehouse_file
-from pipelines.raw_store import RawStore, replace_file
+from pipelines.raw_store import RawStore, remove_if_empty, replace_file
 
 Standing = Literal["current", "out of date", "absent"]
 
@@ -132,8 +131,7 @@ class Warehouse:
     def remove(self, run_id: str) -> None:
         """Removes a run: its mark, then its rows from every table, all or none."""
         self._mark(run_id).unlink(missing_ok=True)
-        with suppress(OSError):  # other marks are in it, or it is not there
-            self._marks.rmdir()
+        remove_if_empty(self._marks)
         if not self.file.exists():
             return
         with duckdb.connect(str(self.file)) as connection:

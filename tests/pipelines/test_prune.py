@@ -394,7 +394,7 @@ def test_stopped_between_two_steps_the_next_prune_completes_it(
 def test_every_step_is_stopped_at(data: Path) -> None:
     """After those that are named, only folders go that are empty by then."""
     removals = list(pruning._removals(data, Warehouse(data), "gone"))
-    assert [remove.func.__name__ for remove in removals[len(STEPS) :]] == ["_remove_if_empty"] * 2
+    assert [remove.func.__name__ for remove in removals[len(STEPS) :]] == ["remove_if_empty"] * 2
 
 
 def test_stopped_anywhere_in_the_raw_store_no_day_is_half_there_and_the_next_removal_completes_it(
