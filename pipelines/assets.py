@@ -129,7 +129,8 @@ def _raw_days(context: dg.AssetExecutionContext, data: Data, progress: Shows) ->
     for key in _KEYS:
         if key in context.selected_asset_keys:
             yield dg.MaterializeResult(key, data_version=_data_version(runs))
-    yield from contract_evaluations(context.instance, heights, {})
+    unasked = heights.keys() - set(context.partition_keys)
+    yield from contract_evaluations(context.instance, heights, {}, unasked)
 
 
 def _asked_days(context: dg.AssetExecutionContext, data: Data) -> list[tuple[Run, list[int]]]:
@@ -186,7 +187,8 @@ def _told_of_failure(
         refused = partition_key(error.run_id, error.day)
         heights[refused] = error.heights
         broken = {(refused, table): contract for table, contract in error.broken.items()}
-    yield from contract_evaluations(context.instance, heights, broken)
+    unasked = heights.keys() - set(context.partition_keys)
+    yield from contract_evaluations(context.instance, heights, broken, unasked)
 
 
 def _recorded(

@@ -1,10 +1,11 @@
 """The contract checks of the raw assets, and how a broken contract shows its failing rows."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import dagster as dg
 import polars as pl
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from pipelines.contracts import CONTRACTS, ContractBroken, columns_of
 from pipelines.partitions import RUN_DAYS
@@ -36,14 +37,19 @@ def contract_evaluations(
     instance: dg.DagsterInstance,
     heights: Mapping[str, Mapping[str, int]],
     broken: Mapping[tuple[str, str], ContractBroken],
+    unasked: Collection[str] = (),
 ) -> Iterator[dg.AssetCheckEvaluation]:
     """What the contracts say of days whose materialisations have been recorded, or that have been refused.
 
     heights: rows by table, by partition. broken: broken contracts by partition and table; their first failing rows
-    become metadata.
+    become metadata. unasked: partitions that this Dagster run was not asked for; where another run is still to check
+    such a day, that is left to it.
     """
+    awaited = _awaited(instance, sorted(unasked))
     for partition, rows in heights.items():
         for table in CONTRACTS:
+            if (partition, table) in awaited and (partition, table) not in broken:
+                continue
             metadata: dict[str, dg.MetadataValue] = {"rows": dg.MetadataValue.int(rows[table])}
             contract = broken.get((partition, table))
             if contract:
@@ -59,6 +65,23 @@ def contract_evaluations(
                 metadata=metadata,
                 target_materialization_data=_latest_materialisation(instance, table, partition),
             )
+
+
+def _awaited(instance: dg.DagsterInstance, partitions: list[str]) -> set[tuple[str, str]]:
+    """Partitions and tables whose check another Dagster run has planned and not yet evaluated.
+
+    Dagster shows the evaluation that was planned last. One that nobody planned counts as planned when it is reported:
+    it would hide what the run that waits is going to say.
+    """
+    if not partitions:
+        return set()
+    keys = {dg.AssetCheckKey(raw_key(table), CONTRACT): table for table in CONTRACTS}
+    infos = instance.event_log_storage.get_asset_check_partition_info(list(keys), partition_keys=partitions)
+    return {
+        (str(info.partition_key), keys[info.check_key])
+        for info in infos
+        if info.latest_execution_status == AssetCheckExecutionRecordStatus.PLANNED
+    }
 
 
 def _latest_materialisation(

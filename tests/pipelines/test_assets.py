@@ -14,7 +14,7 @@ from pipelines.assets import CLOSING_STATE, raw_days
 from pipelines.checks import CONTRACT, raw_key
 from pipelines.contracts import CONTRACTS
 from pipelines.frames import MembersDay
-from pipelines.partitions import RANGE_END_TAG, RANGE_START_TAG, RUNS, partition_key
+from pipelines.partitions import RANGE_END_TAG, RANGE_START_TAG, RUNS, partition_key, range_tags
 from pipelines.progress import ProgressInLog
 from pipelines.resources import Data
 from pipelines.run_files import run_file
@@ -42,21 +42,23 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 @pytest.fixture
-def launch(data: Data, instance: dg.DagsterInstance) -> Launch:
+def raw_only(data: Data) -> dg.JobDefinition:
+    resources = {"data": data, "progress": ProgressInLog()}
+    job = dg.define_asset_job("raw_only", selection=dg.AssetSelection.assets(raw_days))
+    return dg.Definitions(assets=[run_file, raw_days], resources=resources, jobs=[job]).resolve_job_def("raw_only")
+
+
+@pytest.fixture
+def launch(raw_only: dg.JobDefinition, instance: dg.DagsterInstance) -> Launch:
     """Launches days first..last (from 0) of a run, or of those from run_id to last_run_id, as one Dagster run."""
 
     def launched(
         first: int, last: int, run_id: str = "swap", last_run_id: str | None = None, **tags: str
     ) -> dg.ExecuteInProcessResult:
-        resources = {"data": data, "progress": ProgressInLog()}
-        raw_only = dg.define_asset_job("raw_only", selection=dg.AssetSelection.assets(raw_days))
-        job = dg.Definitions(assets=[run_file, raw_days], resources=resources, jobs=[raw_only]).resolve_job_def(
-            "raw_only"
-        )
         start, end = partition_key(run_id, first), partition_key(last_run_id or run_id, last)
         partitions = {RANGE_START_TAG: start, RANGE_END_TAG: end}
         dagster_tags = {f"dagster/{name}": value for name, value in tags.items()}
-        return job.execute_in_process(instance=instance, tags=partitions | dagster_tags, raise_on_error=False)
+        return raw_only.execute_in_process(instance=instance, tags=partitions | dagster_tags, raise_on_error=False)
 
     return launched
 
@@ -268,6 +270,17 @@ def test_the_days_of_a_backfill_come_in_any_order(
     }
     keys = {partition_key(run_id, day) for run_id in ("other", "swap") for day in range(2)}
     assert set(materialised(instance, raw_key("ticks"))) == set(materialised(instance, CLOSING_STATE)) == keys
+
+
+def test_a_backfill_leaves_the_contract_of_a_day_to_the_run_that_is_still_to_check_it(
+    launch: Launch, raw_only: dg.JobDefinition, instance: dg.DagsterInstance
+) -> None:
+    instance.create_run_for_job(raw_only, tags=range_tags("swap", 1))
+    assert launch(1, 1, backfill="abc").success
+    check = dg.AssetCheckKey(raw_key("settlements"), CONTRACT)
+    infos = instance.event_log_storage.get_asset_check_partition_info([check])
+    expected = {partition_key("swap", 0): "PLANNED", partition_key("swap", 1): "SUCCEEDED"}
+    assert {str(info.partition_key): info.latest_execution_status.value for info in infos} == expected
 
 
 def test_a_backfill_starts_from_days_that_are_stored_as_the_run_asks_for_them(
