@@ -129,8 +129,7 @@ def _raw_days(context: dg.AssetExecutionContext, data: Data, progress: Shows) ->
     for key in _KEYS:
         if key in context.selected_asset_keys:
             yield dg.MaterializeResult(key, data_version=_data_version(runs))
-    unasked = heights.keys() - set(context.partition_keys)
-    yield from contract_evaluations(context.instance, heights, {}, unasked)
+    yield from contract_evaluations(context.instance, heights, {}, context.partition_keys)
 
 
 def _asked_days(context: dg.AssetExecutionContext, data: Data) -> list[tuple[Run, list[int]]]:
@@ -187,8 +186,7 @@ def _told_of_failure(
         refused = partition_key(error.run_id, error.day)
         heights[refused] = error.heights
         broken = {(refused, table): contract for table, contract in error.broken.items()}
-    unasked = heights.keys() - set(context.partition_keys)
-    yield from contract_evaluations(context.instance, heights, broken, unasked)
+    yield from contract_evaluations(context.instance, heights, broken, context.partition_keys)
 
 
 def _recorded(

@@ -37,15 +37,15 @@ def contract_evaluations(
     instance: dg.DagsterInstance,
     heights: Mapping[str, Mapping[str, int]],
     broken: Mapping[tuple[str, str], ContractBroken],
-    unasked: Collection[str] = (),
+    asked: Collection[str],
 ) -> Iterator[dg.AssetCheckEvaluation]:
     """What the contracts say of days whose materialisations have been recorded, or that have been refused.
 
     heights: rows by table, by partition. broken: broken contracts by partition and table; their first failing rows
-    become metadata. unasked: partitions that this Dagster run was not asked for; where another run is still to check
-    such a day, that is left to it.
+    become metadata. asked: partitions that this Dagster run was asked for; of days besides, those that another run is
+    still to check are left to it.
     """
-    awaited = _awaited(instance, sorted(unasked))
+    awaited = _awaited(instance, [partition for partition in heights if partition not in asked])
     for partition, rows in heights.items():
         for table in CONTRACTS:
             if (partition, table) in awaited and (partition, table) not in broken:

@@ -3,17 +3,14 @@
 The grid of days shows what those Dagster runs recorded, so that it forgets a run with them.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
 
-from pipelines.partitions import PARTITION_TAG, RANGE_END_TAG, RANGE_START_TAG, RUNS, days_by_run
-
-_TAGS = (PARTITION_TAG, RANGE_START_TAG, RANGE_END_TAG)
-"""Tags of a Dagster run whose values are partition keys."""
+from pipelines.partitions import RUNS, runs_of_tags
 
 
 @dataclass(frozen=True)
@@ -62,10 +59,9 @@ class DagsterRecords:
         self._instance.wipe_asset_cached_status(list(self._instance.all_asset_keys()))
         self._instance.delete_dynamic_partition(self._partitions, run_id)
 
-    def _named(self) -> list[tuple[dg.DagsterRun, set[str]]]:
+    def _named(self) -> list[tuple[dg.DagsterRun, list[str]]]:
         """Every Dagster run with the research runs that it was of; the latest first."""
-        runs = self._instance.get_runs()
-        return [(run, _run_ids_of(run.tags[tag] for tag in _TAGS if tag in run.tags)) for run in runs]
+        return [(run, runs_of_tags(run.tags)) for run in self._instance.get_runs()]
 
     def _remove(self, dagster_run: str) -> None:
         """Removes a Dagster run; its record goes last, so that what stops this in the middle leaves it to be found."""
@@ -81,10 +77,3 @@ def dagster_records(home: Path) -> Iterator[DagsterRecords]:
     """Opens the Dagster instance that lies in a folder, whatever DAGSTER_HOME says."""
     with dg.DagsterInstance.from_config(str(home)) as instance:
         yield DagsterRecords(instance, home)
-
-
-def _run_ids_of(keys: Iterable[str]) -> set[str]:
-    """The research runs that partition keys name: of a run's day, or of a run."""
-    keys = list(keys)
-    of_days = [key for key in keys if "|" in key]
-    return {*days_by_run(of_days), *(key for key in keys if key not in of_days)}

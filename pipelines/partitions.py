@@ -38,6 +38,8 @@ PREVIOUS_DAY = dg.MultiPartitionMapping(
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
 PARTITION_TAG = "dagster/partition"
+PARTITION_TAGS = (PARTITION_TAG, RANGE_START_TAG, RANGE_END_TAG)
+"""Tags of a Dagster run whose values are partition keys."""
 
 
 def register_runs(instance: dg.DagsterInstance, run_ids: list[str]) -> None:
@@ -67,6 +69,7 @@ def range_tags(run_id: str, days: int) -> dict[str, str]:
 
 
 def runs_of_tags(tags: Mapping[str, str]) -> list[str]:
-    """The runs whose days a Dagster run is of, ascending; none if it is of no partition."""
-    keys = [tags[tag] for tag in (RANGE_START_TAG, RANGE_END_TAG, PARTITION_TAG) if tag in tags]
-    return list(days_by_run(keys))
+    """The runs that a Dagster run is of, or of whose days, ascending; none if it is of no partition."""
+    keys = [tags[tag] for tag in PARTITION_TAGS if tag in tags]
+    of_days = [key for key in keys if "|" in key]
+    return sorted({*days_by_run(of_days), *(key for key in keys if key not in of_days)})

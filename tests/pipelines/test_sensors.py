@@ -16,17 +16,7 @@ from pipelines.run_days import run_and_store_days
 from pipelines.run_files import last_observed, run_digest
 from pipelines.runs import load_run
 from pipelines.sensors import run_files
-
-SCENARIO = """
-name: swap
-ticks_per_day: 2
-num_days: 2
-agents:
-  - {id: A, opening_balance: 0}
-  - {id: B, opening_balance: 0}
-arrivals:
-  - {id: T1, sender: A, receiver: B, amount: 5, tick: 0}
-"""
+from tests.helpers.stored_runs import SWAP
 
 RUN = """
 run_id: {run_id}
@@ -53,7 +43,7 @@ class Desk:
         )
         self.cursor: str | None = None
         self.result = dg.SensorResult()
-        self.write("scenarios/swap.yaml", SCENARIO)
+        self.write("scenarios/swap.yaml", SWAP)
 
     def write(self, path: str, text: str) -> Path:
         file = self.root / path
@@ -126,8 +116,8 @@ def test_new_run_files_are_launched_in_the_order_of_their_paths(desk: Desk) -> N
 
 
 def test_a_plain_scenario_among_the_run_files_is_a_run_and_one_among_the_scenarios_is_not(desk: Desk) -> None:
-    desk.write("runs/plain.yaml", SCENARIO.replace("swap", "plain"))
-    assert desk.look() == [("d001|plain", "d002|plain")]
+    desk.write("runs/plain.yaml", SWAP.replace("swap", "plain"))
+    assert desk.look() == [("d001|plain", "d003|plain")]
 
 
 def test_the_same_content_has_the_same_run_key_and_other_content_another(desk: Desk) -> None:
@@ -179,13 +169,13 @@ def test_a_change_of_the_scenario_or_of_its_payments_changes_the_runs_that_start
         desk.write("scenarios/paid.csv", f"transaction,sender,receiver,amount,tick\nT9,A,B,{amount},1\n")
 
     payments(3)
-    desk.write("scenarios/swap.yaml", SCENARIO + "arrivals_file: paid.csv\n")
+    desk.write("scenarios/swap.yaml", SWAP + "arrivals_file: paid.csv\n")
     for run_id in ("one", "other"):
         desk.write_run(run_id)
     assert len(desk.look()) == 2
     payments(4)
     assert (desk.look(), desk.observed) == ([], ["one", "other"])
-    desk.write("scenarios/swap.yaml", SCENARIO.replace("amount: 5", "amount: 6") + "arrivals_file: paid.csv\n")
+    desk.write("scenarios/swap.yaml", SWAP.replace("amount: 5", "amount: 6") + "arrivals_file: paid.csv\n")
     assert (desk.look(), desk.observed) == ([], ["one", "other"])
     assert (desk.look(), desk.observed) == ([], [])
 
@@ -256,10 +246,10 @@ def test_a_file_that_is_wrong_for_a_while_is_not_new_afterwards(desk: Desk) -> N
 
 
 def test_a_file_that_is_wrong_for_its_scenario_is_launched_when_the_scenario_is_mended(desk: Desk) -> None:
-    desk.write("scenarios/swap.yaml", SCENARIO.replace("ticks_per_day: 2", "ticks_per_day: 0"))
+    desk.write("scenarios/swap.yaml", SWAP.replace("ticks_per_day: 2", "ticks_per_day: 0"))
     desk.write_run("waiting")
     assert (desk.look(), len(desk.said)) == ([], 1)
-    desk.write("scenarios/swap.yaml", SCENARIO)
+    desk.write("scenarios/swap.yaml", SWAP)
     assert desk.look() == [("d001|waiting", "d002|waiting")]
 
 
@@ -291,7 +281,7 @@ def test_a_file_that_bears_the_name_of_a_scenario_elsewhere_is_not_launched(desk
 
 
 def test_what_is_launched_is_the_watched_file_also_if_a_file_elsewhere_had_its_name(desk: Desk) -> None:
-    desk.data.catalogue.remember(load_run(desk.write("twin.yaml", SCENARIO.replace("swap", "twin"))))
+    desk.data.catalogue.remember(load_run(desk.write("twin.yaml", SWAP.replace("swap", "twin"))))
     watched = desk.write_run("twin")
     assert len(desk.look()) == 1
     assert desk.data.find_run("twin").source == watched

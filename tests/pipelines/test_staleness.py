@@ -19,17 +19,7 @@ from pipelines.progress import ProgressInLog
 from pipelines.resources import Data
 from pipelines.run_files import last_observed, observation_of, run_digest, run_file
 from pipelines.runs import load_run
-
-SCENARIO = """
-name: swap
-ticks_per_day: 2
-num_days: 1
-agents:
-  - {id: A, opening_balance: 0}
-  - {id: B, opening_balance: 0}
-arrivals:
-  - {id: T1, sender: A, receiver: B, amount: 5, tick: 0}
-"""
+from tests.helpers.stored_runs import SWAP
 
 RUN = """
 run_id: {run_id}
@@ -64,7 +54,7 @@ class Instance:
         )
 
     def write_scenario(self, amount: int) -> None:
-        (self.folder / "swap.yaml").write_text(SCENARIO.replace("amount: 5", f"amount: {amount}"))
+        (self.folder / "swap.yaml").write_text(SWAP.replace("amount: 7", f"amount: {amount}"))
 
     def file(self, run_id: str) -> Path:
         return self.folder / f"{run_id}.yaml"

@@ -13,7 +13,7 @@ outgoing as (
         sender as agent,
         amount,
         settlement_tick is not null as is_settled,
-        mechanism not in ('immediate', 'queue') as is_lsm_settled,
+        {{ settled_by_lsm('mechanism') }} as is_lsm_settled,
         -- Value times ticks outgrows bigint.
         amount::hugeint * wait_ticks as delay
     from {{ of_runs(ref('int_transaction_days_clipped')) }}

@@ -10,7 +10,7 @@ transaction_days as (
     select
         *,
         settlement_tick is not null as is_settled,
-        mechanism not in ('immediate', 'queue') as is_lsm_settled,
+        {{ settled_by_lsm('mechanism') }} as is_lsm_settled,
         entry_tick >= first_tick as is_submitted,
         coalesce(outcome = 'cancelled', false) as is_cancelled,
         -- Value times ticks outgrows bigint.
