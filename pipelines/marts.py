@@ -1,5 +1,6 @@
 """The marts as assets: what dbt derives from the raw tables, of the runs that need it."""
 
+import shutil
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -57,5 +58,7 @@ def marts(
                 yield from told_events(build, lambda name: advance(f"marts: {name}"))
         finally:
             release_warehouse(build)
+        # Ten megabytes of compiled models, that only a failure gives a reason to look at.
+        shutil.rmtree(build.target_path)
         if context.selected_asset_keys == marts.keys:
             warehouse.mark(due, store)

@@ -5,13 +5,14 @@ import re
 from pathlib import Path
 from unittest.mock import patch
 
+import dagster as dg
 import duckdb
 import pytest
 from click.testing import CliRunner, Result
 
 from pipelines import run_days
 from pipelines.cli import main
-from pipelines.places import PROJECT_ROOT, warehouse_file
+from pipelines.places import DBT_FOLDER, PROJECT_ROOT, warehouse_file
 
 RING = PROJECT_ROOT / "scenarios" / "three_bank_ring.yaml"
 
@@ -54,6 +55,14 @@ def test_the_readmes_questions_are_answered_by_the_warehouse(launched: tuple[Pat
         (0, "ring", "BANK_C", "BANK_A", 50_000, 5, 0),
     ]
     assert day == [(0, 150_000, 0, 1.0, 0, None, 0.0)]
+
+
+@pytest.mark.slow
+def test_dbts_working_files_go_with_the_build_that_made_them(launched: tuple[Path, Result]) -> None:
+    data_root, _ = launched
+    with dg.DagsterInstance.from_config(str(data_root / "dagster")) as instance:
+        (run,) = instance.get_runs()
+    assert not list((DBT_FOLDER / "target").glob(f"marts-{run.run_id[:7]}-*"))
 
 
 @pytest.mark.slow
