@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from pipelines.contracts import CONTRACTS
-from pipelines.places import warehouse_file
+from pipelines.lock import launch_lock
+from pipelines.places import dagster_home, warehouse_file
 from pipelines.raw_store import RawStore
 from tests.dbt.warehouse import FIVE_BANKS
 
@@ -208,18 +209,22 @@ def test_two_launches_at_once_follow_one_another_and_lose_nothing(tmp_path: Path
     data = tmp_path / "data"
     other = files["wanted"].with_name("other.yaml")
     other.write_text(files["wanted"].read_text().replace(RUN_ID, "other"))
-    both = [
-        subprocess.Popen(
-            [str(Path(sys.executable).with_name("payment-sim")), "pipeline", str(file), "--data", str(data)],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, "COLUMNS": "400"},
-        )
-        for file in (files["wanted"], other)
-    ]  # fmt: skip
+    home = dagster_home(data)
+    home.mkdir(parents=True)
+    with launch_lock(home, "the test"):  # until both wait: else the one may be done before the other has begun
+        both = [
+            subprocess.Popen(
+                [str(Path(sys.executable).with_name("payment-sim")), "pipeline", str(file), "--data", str(data)],
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, "COLUMNS": "400"},
+            )
+            for file in (files["wanted"], other)
+        ]  # fmt: skip
+        for process in both:
+            assert process.stdout is not None
+            said = [process.stdout.readline(), process.stdout.readline()]
+            assert f"Waiting for process {os.getpid()} (the test, since " in said[1], said
     said = [process.communicate(timeout=300)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], said
-    waited = [text for text in said if "Waiting for process" in text]
-    assert len(waited) == 1
-    assert f"{both[1 - said.index(waited[0])].pid} (pipeline of " in waited[0]
 
     store = RawStore(data)
     assert [store.days_stored(run_id) for run_id in (RUN_ID, "other")] == [[0, 1], [0, 1]]
