@@ -5,6 +5,7 @@ from random import Random
 
 from benchmarks.report import Section
 from benchmarks.timing import Effort, Spread, timed
+from tests.oracle.bounds import Liquidity
 from tests.oracle.item import Item
 from tests.oracle.lsm.netting import net
 
@@ -32,8 +33,8 @@ def netting(effort: Effort) -> Section:
     rows = []
     for name, acyclic, liquidity in (("mostly nets", False, 1_000_000), ("all is dropped", True, 0)):
         for size in SIZES:
-            items, available = queue_of(size, acyclic=acyclic), [liquidity] * AGENTS
-            runs = [timed(partial(net, items, available)) for _ in range(len(effort.seeds) * effort.runs_per_seed)]
+            items, bounds = queue_of(size, acyclic=acyclic), Liquidity([liquidity] * AGENTS)
+            runs = [timed(partial(net, items, bounds)) for _ in range(len(effort.seeds) * effort.runs_per_seed)]
             seconds = Spread.of(took for took, _ in runs)
             rows.append((name, f"{size:,}", f"{len(runs[0][1]):,}", seconds.text(4)))
     return Section(

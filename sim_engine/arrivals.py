@@ -40,7 +40,7 @@ def payments_of_day(scenario: Scenario, day: int, money_total: int) -> Payments:
         sources.append(_generated(scenario, scenario.stated.generate, day))
     payments = _merged(sources)
     total = money_total + sums.total(payments.amounts)
-    capacity_max = max(agent.credit_capacity for agent in scenario.stated.agents)
+    capacity_max = max(agent.largest_credit_capacity for agent in scenario.stated.agents)
     if total + capacity_max > MONEY_MAX:
         remedy = (
             f"all money up to day {day} plus any credit capacity must stay at or below {MONEY_MAX}; lower the amounts"

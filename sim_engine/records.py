@@ -160,6 +160,32 @@ class QueuedAtEnd:
 
 
 @dataclass(frozen=True)
+class CollateralEvents:
+    """Changes of posted collateral in order, which is their event_seq.
+
+    agents: indexes, int32. ticks: int32. actions, reasons: int8. posted_before, posted_after: minor units, int64.
+    """
+
+    agents: Array
+    ticks: Array
+    actions: Array
+    posted_before: Array
+    posted_after: Array
+    reasons: Array
+
+
+@dataclass(frozen=True)
+class AgentCosts:
+    """What is booked for each agent and the day, by agent index, minor units, int64 (see sim_engine.costs)."""
+
+    overdraft: Array
+    delay: Array
+    overdue: Array
+    collateral: Array
+    unsettled: Array
+
+
+@dataclass(frozen=True)
 class DayRecord:
     """Everything one simulated day leaves behind.
 
@@ -174,6 +200,8 @@ class DayRecord:
     tick_ends: TickEnds
     agent_days: AgentDays
     queued_at_end: QueuedAtEnd
+    collateral_events: CollateralEvents
+    agent_costs: AgentCosts
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,34 +5,32 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeGuard
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from sim_engine import names
+from sim_engine.behaviour import Collateral, Costs, Fifo, Limits, Policy, PolicyChange
 from sim_engine.bounds import DAYS_MAX, MONEY_MAX, SEED_MAX, TICK_MAX
 from sim_engine.errors import ABSENT, InputError, Problem, did_you_mean
+from sim_engine.model import Model, Money, Tick
 from sim_engine.model_problems import in_file_order, matching, problems_of
 from sim_engine.payments_file import PaymentsFile, read_payments_file
+from sim_engine.presets import PresetName, with_preset
 from sim_engine.yaml_file import read_yaml_mapping
 
 Priority = Literal["urgent", "normal", "low"]
-Money = Annotated[int, Field(ge=0, le=MONEY_MAX)]
 Name = Annotated[str, matching(*names.NAME)]
 AgentId = Annotated[str, matching(*names.AGENT)]
 TransactionId = Annotated[str, matching(*names.TRANSACTION)]
 ClockTime = Annotated[
     str, matching(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?", "a time of day such as '07:00' or '07:00:30'")
 ]
-Tick = Annotated[int, Field(ge=0, le=TICK_MAX)]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Agent(_Model):
+class Agent(Model):
     """A bank with an account at the central bank."""
 
     id: AgentId = Field(description="Name of the agent; letters, digits, '_', '.', '-'")
@@ -40,12 +38,31 @@ class Agent(_Model):
     credit_limit: Money = Field(0, description="Unsecured intraday credit, minor units")
     posted_collateral: Money = Field(0, description="Collateral posted at the central bank, minor units")
     haircut_bp: int = Field(0, ge=0, le=10_000, description="Haircut on the collateral, basis points")
-    policy: Literal["fifo"] = Field("fifo", description="What leaves Queue 1: 'fifo' releases everything at once")
+    policy: Policy = Field(Policy(fifo=Fifo()), description="What leaves Queue 1: 'fifo' releases everything at once")
+    policy_changes: tuple[PolicyChange, ...] = Field((), strict=False, description="Policies of later days")
+    collateral: Collateral = Field(Collateral(), description="How the posted collateral changes")
+    limits: Limits = Field(Limits(), description="Bounds on its net positions")
+    reserved_for_urgent: Money = Field(0, description="Available liquidity left to urgent transactions, minor units")
+
+    def policy_on(self, day: int) -> Policy:
+        """The policy in force on a day."""
+        return next((change.policy for change in reversed(self.policy_changes) if change.day <= day), self.policy)
 
     @property
     def credit_capacity(self) -> int:
-        """How far below zero the balance may go, minor units."""
+        """How far below zero the balance may go at the opening of the simulation, minor units."""
         return credit_capacity(self.credit_limit, self.posted_collateral, self.haircut_bp)
+
+    @property
+    def largest_posted_collateral(self) -> int:
+        """The most that it may ever have posted, minor units, before the haircut."""
+        on_need = self.collateral.on_need
+        return max(self.posted_collateral, on_need.max if on_need else 0)
+
+    @property
+    def largest_credit_capacity(self) -> int:
+        """How far below zero the balance may ever go, minor units."""
+        return credit_capacity(self.credit_limit, self.largest_posted_collateral, self.haircut_bp)
 
 
 def credit_capacity(credit_limit: int, posted_collateral: int, haircut_bp: int) -> int:
@@ -61,7 +78,7 @@ def credit_capacities(stated: "ScenarioFile", posted_collateral: Sequence[int]) 
     ]
 
 
-class ListedArrival(_Model):
+class ListedArrival(Model):
     """One payment that the scenario states outright."""
 
     id: TransactionId | None = Field(None, description="Name of the transaction; derived from its place if absent")
@@ -73,7 +90,7 @@ class ListedArrival(_Model):
     deadline: Tick | None = Field(None, description="Tick after which it is overdue if unsettled")
 
 
-class ArrivalsFile(_Model):
+class ArrivalsFile(Model):
     """A CSV or Parquet file of payments."""
 
     path: str = Field(min_length=1, description="Where the file is, from the scenario's folder")
@@ -81,7 +98,7 @@ class ArrivalsFile(_Model):
     tick_seconds: int | None = Field(None, gt=0, le=86_400, description="Length of a tick, seconds")
 
 
-class Amounts(_Model):
+class Amounts(Model):
     """Lognormal amounts."""
 
     median: int = Field(gt=0, le=MONEY_MAX, description="Minor units")
@@ -90,7 +107,7 @@ class Amounts(_Model):
     )
 
 
-class PaymentFlow(_Model):
+class PaymentFlow(Model):
     """What one agent sends; a key left out takes the flow's default."""
 
     payments_per_day: float | None = Field(
@@ -106,7 +123,7 @@ class PaymentFlow(_Model):
     )
 
 
-class Generate(_Model):
+class Generate(Model):
     """Random arrivals: Poisson in number, lognormal in amount, to weighted counterparties."""
 
     default: PaymentFlow = Field(PaymentFlow(), description="For every agent and key that `agents` does not state")
@@ -123,23 +140,31 @@ class Generate(_Model):
         return self.default.model_copy(update={k: v for k, v in stated if v is not None})
 
 
-class Queue2(_Model):
+class Queue2(Model):
     """The central queue's rules."""
 
     discipline: Literal["bypass", "fifo"] = Field(
         "bypass", description="Whether an item that cannot settle blocks its sender's later items ('fifo')"
     )
-    entry: Literal["settle", "queue"] = Field(
-        "settle", description="'queue': nothing settles alone, everything waits for the LSM"
+    entry: Literal["settle", "settle_urgent", "queue"] = Field(
+        "settle",
+        description="What may settle alone: everything, urgent transactions, or ('queue') nothing; the rest waits for "
+        "the LSM",
     )
 
 
-class Lsm(_Model):
+class Lsm(Model):
     """Which liquidity-saving mechanisms run, how often and within which bounds."""
 
     bilateral: bool = Field(True, description="Net the queued transactions of pairs")
     ring: bool = Field(True, description="Net rings of three or more agents, one transaction a leg")
     gridlock: bool = Field(True, description="Net everything queued at once where the two others find nothing")
+    entry_offset: bool = Field(
+        False, description="Net a transaction, before it queues, with what its receiver has queued for its sender"
+    )
+    bilateral_max_payments: int | None = Field(
+        None, ge=1, le=TICK_MAX, description="Oldest transactions a side that bilateral nets; none: all"
+    )
     max_cycle_length: int = Field(
         4, ge=3, le=10, description="Longest ring, agents; above 6 the search takes long in dense queues"
     )
@@ -154,7 +179,7 @@ class Lsm(_Model):
         return self.bilateral or self.ring or self.gridlock
 
 
-class ScenarioFile(_Model):
+class ScenarioFile(Model):
     """One scenario file, key by key."""
 
     name: Name = Field(description="Name of the scenario; letters, digits, '_'")
@@ -165,19 +190,27 @@ class ScenarioFile(_Model):
     arrivals: tuple[ListedArrival, ...] = Field((), strict=False, description="Payments stated outright")
     arrivals_file: ArrivalsFile | None = Field(None, description="Payments read from a file")
     generate: Generate | None = Field(None, description="Payments drawn at random")
+    preset: PresetName | None = Field(
+        None, description="System whose switches of `queue2` and `lsm` hold where the file states none"
+    )
     queue2: Queue2 = Field(Queue2(), description="Rules of the central queue")
     lsm: Lsm = Field(Lsm(), description="Liquidity-saving mechanisms")
     end_of_day: Literal["carry_over", "cancel"] = Field(
         "carry_over", description="What becomes of transactions unsettled at the end of a day"
     )
+    costs: Costs = Field(Costs(), description="What is booked for credit, collateral and delay")
 
-
-_NOT_SIMULATED = {
-    "costs": "cannot be charged yet; leave the key out",
-    "collateral": "cannot change during a run yet; state 'posted_collateral' and 'haircut_bp' per agent",
-    "limits": "cannot be simulated yet; leave the key out",
-}
-"""Keys of the format that this engine does not simulate: refused rather than ignored."""
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether no agent and no rule asks for more than arrival, entry, retry and the three mechanisms."""
+        plain = Agent(id="plain", opening_balance=0)
+        behaviour = ("policy", "policy_changes", "collateral", "limits", "reserved_for_urgent")
+        return (
+            not self.lsm.entry_offset
+            and self.lsm.bilateral_max_payments is None
+            and self.queue2.entry != "settle_urgent"
+            and all(getattr(agent, key) == getattr(plain, key) for agent in self.agents for key in behaviour)
+        )
 
 
 @dataclass(frozen=True)
@@ -239,15 +272,13 @@ def parse_scenario(raw: Mapping[str, Any], *, source: Path) -> Scenario:
     source: the file it came from; relative paths in it start from that file's folder.
     Raises InputError as load_scenario does.
     """
-    raw = dict(raw)
+    raw = with_preset(raw)
     if isinstance(raw.get("arrivals_file"), str):
         raw["arrivals_file"] = {"path": raw["arrivals_file"]}
-    problems: list[Problem] = [Problem(key, ABSENT, remedy) for key, remedy in _NOT_SIMULATED.items() if key in raw]
-    honoured = {key: value for key, value in raw.items() if key not in _NOT_SIMULATED}
-
+    problems: list[Problem] = []
     stated: ScenarioFile | None = None
     try:
-        stated = ScenarioFile.model_validate(honoured)
+        stated = ScenarioFile.model_validate(raw)
     except ValidationError as error:
         problems += problems_of(error, ScenarioFile)
     problems += _cross_problems(raw)
@@ -266,6 +297,7 @@ def parse_scenario(raw: Mapping[str, Any], *, source: Path) -> Scenario:
         )
     problems += _late_file_problems(stated, payments_file)
     problems += _money_problems(stated, payments_file)
+    problems += _cost_problems(stated, payments_file)
     if problems:
         raise InputError(source, problems)
     return Scenario(stated, payments_file)
@@ -279,11 +311,42 @@ def _cross_problems(raw: Mapping[str, Any]) -> Iterator[Problem]:
     agents = [agent.get("id") for agent in _mappings(raw.get("agents"))]
     known = [agent for agent in agents if isinstance(agent, str)]
     yield from _repeated(known, "agents", "id", "agent")
+    yield from _behaviour_problems(raw, known)
     yield from _listed_arrival_problems(raw, known)
     if isinstance(raw.get("generate"), dict):
         yield from _generate_problems(raw["generate"], known)
     ticks = [arrival.get("tick") for arrival in _mappings(raw.get("arrivals"))]
     yield from _late_arrival_problems(ticks, raw.get("ticks_per_day"), raw.get("num_days", 1))
+
+
+def _behaviour_problems(raw: Mapping[str, Any], known: list[str]) -> Iterator[Problem]:
+    """What an agent's policies, collateral and limits, and the LSM's rules, say against each other."""
+    for place, agent in enumerate(_mappings(raw.get("agents"))):
+        key = f"agents[{place}]"
+        limits = agent.get("limits")
+        bilateral = limits.get("bilateral") if isinstance(limits, dict) else None
+        for receiver in bilateral if isinstance(bilateral, dict) else ():
+            if receiver == agent.get("id"):
+                yield Problem(f"{key}.limits.bilateral.{receiver}", ABSENT, "an agent pays others only; leave it out")
+            elif known and receiver not in known:
+                remedy = f"no such agent; {did_you_mean(receiver, known)}"
+                yield Problem(f"{key}.limits.bilateral.{receiver}", ABSENT, remedy)
+        days = [change.get("day") for change in _mappings(agent.get("policy_changes"))]
+        for change, (before, day) in enumerate(pairwise(days), start=1):
+            if _is_int(before) and _is_int(day) and day <= before:
+                remedy = f"must come after day {before}, on which the change before it is; put them in order"
+                yield Problem(f"{key}.policy_changes[{change}].day", day, remedy)
+        posted, collateral = agent.get("posted_collateral", 0), agent.get("collateral")
+        on_need = collateral.get("on_need") if isinstance(collateral, dict) else None
+        most = on_need.get("max") if isinstance(on_need, dict) else None
+        if _is_int(posted) and _is_int(most) and most < posted:
+            remedy = f"is below the agent's posted_collateral {posted}; raise it"
+            yield Problem(f"{key}.collateral.on_need.max", most, remedy)
+    queue2, lsm = raw.get("queue2"), raw.get("lsm")
+    only_queues = isinstance(queue2, dict) and queue2.get("entry") == "queue"
+    if only_queues and isinstance(lsm, dict) and lsm.get("entry_offset") is True:
+        remedy = "does nothing where 'queue2.entry: queue' lets entry only queue; switch one of them off"
+        yield Problem("lsm.entry_offset", True, remedy)
 
 
 def _listed_arrival_problems(raw: Mapping[str, Any], known: list[str]) -> Iterator[Problem]:
@@ -392,11 +455,28 @@ def _money_problems(stated: ScenarioFile, payments_file: PaymentsFile | None) ->
         remedy = f"opening balances plus all amounts come to {total}; scale them down to {MONEY_MAX} or less"
         yield Problem("", ABSENT, remedy)
     for place, agent in enumerate(stated.agents):
-        if total + agent.credit_capacity > MONEY_MAX >= total:
+        if total + agent.largest_credit_capacity > MONEY_MAX >= total:
             remedy = (
                 f"credit capacity and all money of the simulation ({total}) must stay at or below {MONEY_MAX}; lower it"
             )
-            yield Problem(f"agents[{place}].credit_limit", agent.credit_capacity, remedy)
+            yield Problem(f"agents[{place}].credit_limit", agent.largest_credit_capacity, remedy)
+
+
+def _cost_problems(stated: ScenarioFile, payments_file: PaymentsFile | None) -> Iterator[Problem]:
+    """Costs of an agent's day that the tables' int64 could not hold, were all known payments its own and never settled.
+
+    Generated payments are known on their day only, which is refused then (sim_engine.costs).
+    """
+    rates = stated.costs
+    amounts = sum(arrival.amount for arrival in stated.arrivals) + (payments_file.amount_total if payments_file else 0)
+    weight = max(rates.delay_weights.urgent, rates.delay_weights.normal, rates.delay_weights.low)
+    most = amounts * (rates.delay_bp * weight + 100 * (rates.overdue_bp + rates.unsettled_bp))
+    most += 100 * rates.overdraft_bp * max(agent.largest_credit_capacity for agent in stated.agents)
+    most += 100 * rates.collateral_bp * max(agent.largest_posted_collateral for agent in stated.agents)
+    most = most // (100 * 10_000) + len(type(rates).model_fields)  # each kind is rounded
+    if most > MONEY_MAX:
+        remedy = f"may cost an agent more than {MONEY_MAX} a day; lower the rates, or scale all money down"
+        yield Problem("costs", most, remedy)
 
 
 def opening_money(stated: ScenarioFile) -> int:

@@ -3,6 +3,8 @@
 PRIORITIES = ("urgent", "normal", "low")
 """Classes of Queue 2, first served first."""
 
+URGENT, NORMAL, LOW = range(len(PRIORITIES))
+
 MECHANISMS = ("immediate", "queue", "bilateral", "ring", "gridlock", "entry_offset")
 """What settled a transaction: itself on entry, a retry of the queue, or one of the liquidity-saving mechanisms."""
 
@@ -14,11 +16,27 @@ LSM_MECHANISMS = tuple(MECHANISMS[BILATERAL:])
 CYCLE_TYPES = ("bilateral", "multilateral")
 """Cycles between 2 agents, and among 3 or more."""
 
-WAIT_REASONS = ("liquidity", "behind_another", "entry_rule")
+WAIT_REASONS = (
+    "liquidity", "behind_another", "entry_rule", "bilateral_limit", "multilateral_limit", "reservation", "policy",
+)  # fmt: skip
 """Why a transaction joined Queue 2: its sender was short of liquidity; discipline `fifo` put it behind another of its
-sender; or `entry: queue` lets nothing settle alone."""
+sender; `queue2.entry` does not let it settle alone; its sender's limit towards its receiver, or towards all others
+together, was reached; or what its sender has is reserved for urgent transactions. And why it stands in Queue 1: its
+sender's policy."""
 
-LIQUIDITY, BEHIND_ANOTHER, ENTRY_RULE = range(len(WAIT_REASONS))
+LIQUIDITY, BEHIND_ANOTHER, ENTRY_RULE, BILATERAL_LIMIT, MULTILATERAL_LIMIT, RESERVATION, POLICY = range(
+    len(WAIT_REASONS)
+)
+
+COLLATERAL_ACTIONS = ("posted", "withdrawn")
+"""What an agent did with collateral."""
+
+POSTED, WITHDRAWN = range(len(COLLATERAL_ACTIONS))
+
+COLLATERAL_REASONS = ("on_need", "idle")
+"""Why it did: to cover what it has submitted, or because it had nothing to pay for long enough."""
+
+ON_NEED, IDLE = range(len(COLLATERAL_REASONS))
 
 HIT_LIMITS = ("none", "passes", "cycles")
 """Which bound cut an LSM run short."""

@@ -1,7 +1,19 @@
 """Settlement of single transactions: on entry, and when the queue is tried again (SPEC 3, steps 3 and 4)."""
 
-from sim_engine.vocabulary import BEHIND_ANOTHER, ENTRY_RULE, IMMEDIATE, LIQUIDITY, NONE, QUEUE
+from sim_engine.vocabulary import (
+    BEHIND_ANOTHER,
+    BILATERAL_LIMIT,
+    ENTRY_RULE,
+    IMMEDIATE,
+    LIQUIDITY,
+    MULTILATERAL_LIMIT,
+    NONE,
+    QUEUE,
+    RESERVATION,
+    URGENT,
+)
 from tests.oracle.item import Item
+from tests.oracle.lsm.entry_offset import offset_on_entry
 from tests.oracle.system import System
 
 
@@ -15,19 +27,31 @@ def settle_on_entry(system: System, tick: int, released: list[Item]) -> None:
             system.settle_alone(item, IMMEDIATE, tick)
         else:
             system.queue2.insert(item)
+            if system.rules.lsm.entry_offset and item.wait_reason not in (ENTRY_RULE, BEHIND_ANOTHER):
+                offset_on_entry(system, item, tick)
 
 
 def _why_it_must_wait(system: System, item: Item) -> int:
-    """The first rule that keeps it from settling, or -1: the entry rule, the discipline, its sender's liquidity."""
-    if system.rules.queue2.entry == "queue":
+    """The first rule that keeps it from settling, or -1."""
+    if not _may_settle_alone(system, item):
         return ENTRY_RULE
     if system.rules.queue2.discipline == "fifo" and system.queue2.holds_same_or_higher_class(
         item.sender, item.priority
     ):
         return BEHIND_ANOTHER
-    if item.amount > system.ledger.available[item.sender]:
-        return LIQUIDITY
-    return NONE
+    if system.bounds.breaks_bilateral_limit(item):
+        return BILATERAL_LIMIT
+    if system.bounds.breaks_multilateral_limit(item):
+        return MULTILATERAL_LIMIT
+    if system.bounds.breaks_reservation(item):
+        return RESERVATION
+    return NONE if system.bounds.covers(item) else LIQUIDITY
+
+
+def _may_settle_alone(system: System, item: Item) -> bool:
+    """Whether `queue2.entry` lets the item settle other than by the LSM."""
+    entry = system.rules.queue2.entry
+    return entry == "settle" or (entry == "settle_urgent" and item.priority == URGENT)
 
 
 def retry_queue(system: System, tick: int) -> tuple[int, int]:
@@ -47,14 +71,13 @@ def retry_queue(system: System, tick: int) -> tuple[int, int]:
 
 
 def _sweep(system: System, tick: int) -> list[Item]:
-    available = system.ledger.available
     blocks_later_items = system.rules.queue2.discipline == "fifo"
     blocked: set[int] = set()
     settled = []
     for item in system.queue2.in_order():
         if item.sender in blocked:
             continue
-        if item.amount <= available[item.sender]:
+        if _may_settle_alone(system, item) and system.bounds.covers(item):
             system.settle_alone(item, QUEUE, tick)
             settled.append(item)
         elif blocks_later_items:

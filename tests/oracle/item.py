@@ -13,6 +13,7 @@ class Item:
     __slots__ = (
         "amount",
         "arrival_seq",
+        "deadline_tick",
         "entry_seq",
         "entry_tick",
         "in_queue2",
@@ -23,13 +24,23 @@ class Item:
         "wait_reason",
     )  # fmt: skip
 
-    def __init__(self, row: int, sender: int, receiver: int, amount: int, priority: int, arrival_seq: int) -> None:
+    def __init__(
+        self,
+        row: int,
+        sender: int,
+        receiver: int,
+        amount: int,
+        priority: int,
+        arrival_seq: int,
+        deadline_tick: int = NONE,
+    ) -> None:
         self.row = row
         self.sender = sender
         self.receiver = receiver
         self.amount = amount
         self.priority = priority
         self.arrival_seq = arrival_seq
+        self.deadline_tick = deadline_tick
         self.entry_tick = NONE
         self.entry_seq = NONE
         self.wait_reason = NONE

@@ -9,11 +9,11 @@ class Ledger:
     """The agents' liquidity, by agent index, minor units.
 
     available: balance plus credit capacity. balance_min, balance_max: after any settlement step of the day, its opening
-    included.
+    included. credit_capacities: how far below zero each balance may go; collateral changes them.
     """
 
     def __init__(self, balances: Sequence[int], credit_capacities: Sequence[int], memory: RingMemory) -> None:
-        self._credit_capacities = tuple(credit_capacities)
+        self.credit_capacities = list(credit_capacities)
         self._memory = memory
         self.available = [balance + credit for balance, credit in zip(balances, credit_capacities, strict=True)]
         self.balance_min = list(balances)
@@ -22,7 +22,7 @@ class Ledger:
 
     def balances(self) -> list[int]:
         """Money on every account."""
-        return [available - credit for available, credit in zip(self.available, self._credit_capacities, strict=True)]
+        return [available - credit for available, credit in zip(self.available, self.credit_capacities, strict=True)]
 
     def move(self, net_positions: Mapping[int, int]) -> None:
         """One simultaneous step: every agent's balance changes by its net position (received - paid)."""
@@ -31,10 +31,21 @@ class Ledger:
             available = self.available[agent] + change
             assert available >= 0, f"agent {agent} would end with available liquidity {available}"
             self.available[agent] = available
-            balance = available - self._credit_capacities[agent]
+            balance = available - self.credit_capacities[agent]
             if change < 0:
                 self.balance_min[agent] = min(self.balance_min[agent], balance)
                 self._memory.liquidity_fell(agent, available)
             elif change > 0:
                 self.balance_max[agent] = max(self.balance_max[agent], balance)
                 self._memory.liquidity_rose(agent)
+
+    def change_credit_capacity(self, agent: int, credit_capacity: int) -> None:
+        """Collateral was posted or withdrawn: liquidity changes, no money moves."""
+        change = credit_capacity - self.credit_capacities[agent]
+        self.credit_capacities[agent] = credit_capacity
+        self.available[agent] += change
+        assert self.available[agent] >= 0, f"agent {agent} would end with available liquidity {self.available[agent]}"
+        if change > 0:
+            self._memory.liquidity_rose(agent)
+        elif change < 0:
+            self._memory.liquidity_fell(agent, self.available[agent])

@@ -20,6 +20,7 @@ class Queue2:
         self.receivers_of: list[list[int]] = [[] for _ in range(agents)]
         self.senders_to: list[list[int]] = [[] for _ in range(agents)]
         self.sizes = [0] * agents
+        self.values = [0] * agents
         self.size = 0
         self.value = 0
 
@@ -60,6 +61,7 @@ class Queue2:
         if self._pairs[pair][0] is item:
             self._on_new_oldest(*pair)
         self.sizes[item.sender] += 1
+        self.values[item.sender] += item.amount
         self.size += 1
         self.value += item.amount
 
@@ -71,6 +73,7 @@ class Queue2:
             item.in_queue2 = False
             leaving.setdefault((item.sender, item.receiver), []).append(item)
             self.sizes[item.sender] -= 1
+            self.values[item.sender] -= item.amount
             self.size -= 1
             self.value -= item.amount
         self._has_gaps = True

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from sim_engine.records import AgentDays, LsmCycles, LsmRuns, QueuedAtEnd, Settlements, TickEnds
+from sim_engine.records import AgentDays, CollateralEvents, LsmCycles, LsmRuns, QueuedAtEnd, Settlements, TickEnds
 from sim_engine.state import SystemState
-from sim_engine.vocabulary import BILATERAL, CANCELLED, CARRIED, GRIDLOCK, NONE, RING
+from sim_engine.vocabulary import BILATERAL, CANCELLED, CARRIED, GRIDLOCK, NONE, POSTED, RING, WITHDRAWN
 from tests.oracle.item import Item
 from tests.oracle.ledger import Ledger
 from tests.oracle.lsm.run import LsmRun
@@ -27,6 +27,7 @@ class Recorder:
         self._cycle_transaction_offsets = [0]
         self._runs: list[tuple[int, ...]] = []
         self._tick_ends: list[tuple[int, ...]] = []
+        self._collateral: list[tuple[int, ...]] = []
         self._queue1_sizes_max = [0] * agents
         self._queue2_sizes_max = [0] * agents
 
@@ -80,6 +81,10 @@ class Recorder:
                 run.queue_size_before, queue_size_after, run.queue_value_before, queue_value_after, run.hit_limit,
             )
         )  # fmt: skip
+
+    def collateral(self, agent: int, tick: int, before: int, after: int, reason: int) -> None:
+        """An agent's posted collateral has changed."""
+        self._collateral.append((agent, tick, POSTED if after > before else WITHDRAWN, before, after, reason))
 
     def tick_end(self, queue1: Sequence[Sequence[Item]], queue2: Queue2, ledger: Ledger) -> None:
         """Queues and accounts as a tick leaves them."""
@@ -135,6 +140,18 @@ class Recorder:
     def tick_ends(self) -> TickEnds:
         """The ends of all ticks so far."""
         return TickEnds(*_columns(self._tick_ends, 5))
+
+    def collateral_events(self) -> CollateralEvents:
+        """All changes of collateral so far."""
+        agents, ticks, actions, before, after, reasons = _columns(self._collateral, 6)
+        return CollateralEvents(
+            agents=agents.astype(np.int32),
+            ticks=ticks.astype(np.int32),
+            actions=actions.astype(np.int8),
+            posted_before=before,
+            posted_after=after,
+            reasons=reasons.astype(np.int8),
+        )
 
     def agent_days(self, ledger: Ledger, opening: SystemState) -> AgentDays:
         """Each agent's day so far."""

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.helpers.feasible_sets import feasible_prefix_sets, is_feasible
+from tests.oracle.bounds import Liquidity
 from tests.oracle.item import Item
 from tests.oracle.lsm.netting import net, net_positions
 
@@ -33,7 +34,7 @@ def small_queues(draw):
 def test_what_remains_is_the_union_of_all_feasible_prefixes(case):
     items, available = case
     sets = feasible_prefix_sets(items, available)
-    kept = net(items, available)
+    kept = net(items, Liquidity(available))
     assert {item.row for item in kept} == {item.row for chosen in sets for item in chosen}
     assert is_feasible(kept, available)
     assert kept == [item for item in items if item in kept]
@@ -44,7 +45,7 @@ def test_what_remains_is_the_union_of_all_feasible_prefixes(case):
 def test_netting_touches_nothing(case):
     items, available = case
     before = list(available)
-    net(items, available)
+    net(items, Liquidity(available))
     assert available == before
     assert [item.row for item in items] == list(range(len(items)))
 
@@ -56,8 +57,8 @@ def test_net_positions_are_received_less_paid():
 def test_one_bank_without_money_unravels_a_whole_chain():
     """Each bank can pay only out of what it is paid, and the first is paid too late."""
     items = queued([(agent, agent + 1, 10) for agent in range(50)])
-    assert net(items, [0] * 51) == []
-    assert net(items, [10] + [0] * 50) == items
+    assert net(items, Liquidity([0] * 51)) == []
+    assert net(items, Liquidity([10] + [0] * 50)) == items
 
 
 def work_of_netting(transactions: int) -> tuple[int, int]:
@@ -80,7 +81,7 @@ def work_of_netting(transactions: int) -> tuple[int, int]:
 
     sys.setprofile(count)
     try:
-        kept = net(items, [0] * agents)
+        kept = net(items, Liquidity([0] * agents))
     finally:
         sys.setprofile(None)
     assert kept == []

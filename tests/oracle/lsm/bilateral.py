@@ -23,6 +23,8 @@ def sweep_bilaterally(system: System, run: LsmRun) -> bool:
 
 def plan_pair(system: System, i: int, j: int) -> list[Item]:
     """What the pair would settle, in Queue 2 order; empty if both sides cannot keep at least one item."""
-    kept = net(sorted(system.queue2.pair(i, j) + system.queue2.pair(j, i), key=queue2_order), system.ledger.available)
+    most = system.rules.lsm.bilateral_max_payments
+    scope = system.queue2.pair(i, j)[:most] + system.queue2.pair(j, i)[:most]
+    kept = net(sorted(scope, key=queue2_order), system.bounds)
     senders = {item.sender for item in kept}
     return kept if len(senders) == 2 else []

@@ -13,7 +13,7 @@ def resolve_gridlock(system: System, run: LsmRun) -> bool:
     """Settles the largest FIFO-respecting set of the whole queue as one step. Returns whether anything settled."""
     if not system.queue2.size or not run.may_try_another_scope():
         return False
-    kept = net(system.queue2.in_order(), system.ledger.available)
+    kept = net(system.queue2.in_order(), system.bounds)
     if kept:
         system.settle_cycles(weakly_connected_components(kept), GRIDLOCK, run)
     return bool(kept)

@@ -1,6 +1,6 @@
 """Ring search: simple rings of three or more agents, one transaction a leg (SPEC 4)."""
 
-from sim_engine.vocabulary import RING
+from sim_engine.vocabulary import RING, URGENT
 from tests.oracle.item import Item
 from tests.oracle.lsm.run import LsmRun
 from tests.oracle.system import Cycle, System
@@ -45,7 +45,7 @@ class _RingOfLength:
 
     def __init__(self, system: System, agent: int, length: int) -> None:
         self._queue = system.queue2
-        self._available = system.ledger.available
+        self._bounds = system.bounds
         self._memory = system.ring_memory
         self._agent = agent
         self._length = length
@@ -55,7 +55,7 @@ class _RingOfLength:
         amounts_in = [self._queue.oldest(sender, self._agent).amount for sender in self._queue.senders_to[self._agent]]
         for receiver in self._queue.receivers_of[self._agent]:
             leg = self._queue.oldest(self._agent, receiver)
-            if self._admits(leg, min(amounts_in)) and self._covers(leg, max(amounts_in)):
+            if self._admits(leg, min(amounts_in)) and self._bounds.covers(leg, max(amounts_in)):
                 ring = self._extended([leg])
                 if ring:
                     return ring
@@ -71,13 +71,13 @@ class _RingOfLength:
             receivers = [receiver for receiver in receivers if receiver in closers]
         for receiver in receivers:
             leg = self._queue.oldest(here, receiver)
-            if leg.amount - paid_in > self._available[here]:
+            if not self._bounds.covers(leg, paid_in):
                 continue
             if receiver == self._agent:
                 if (
                     len(legs) == self._length - 1
                     and self._admits(legs[0], leg.amount)
-                    and self._covers(legs[0], leg.amount)
+                    and self._bounds.covers(legs[0], leg.amount)
                 ):
                     return [*legs, leg]
             elif all(receiver != passed.receiver for passed in legs):
@@ -88,12 +88,10 @@ class _RingOfLength:
 
     def _admits(self, first: Item, amount_in: int) -> bool:
         """Whether the ring may have become feasible through its start since the start's last search."""
-        return self._memory.is_new(first.sender, first.receiver) or first.amount - amount_in > self._memory.low(
-            self._agent
-        )
-
-    def _covers(self, first: Item, amount_in: int) -> bool:
-        return first.amount - amount_in <= self._available[self._agent]
+        if self._memory.is_new(first.sender, first.receiver):
+            return True
+        low = self._memory.low(self._agent)
+        return first.amount - amount_in > self._bounds.out_of_at(self._agent, low, first.priority != URGENT)
 
 
 def _from_lowest_agent(legs: list[Item]) -> Cycle:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from sim_engine.vocabulary import BILATERAL, CYCLES_LIMIT, GRIDLOCK, NO_LIMIT, RING
+from sim_engine.vocabulary import BILATERAL, CYCLES_LIMIT, ENTRY_OFFSET, GRIDLOCK, NO_LIMIT, RING
 
 
 @dataclass(slots=True)
@@ -17,7 +17,7 @@ class LsmRun:
     queue_size_before: int
     queue_value_before: int
     lsm_pass: int = 0
-    cycles: dict[int, int] = field(default_factory=lambda: {BILATERAL: 0, RING: 0, GRIDLOCK: 0})
+    cycles: dict[int, int] = field(default_factory=lambda: dict.fromkeys((BILATERAL, RING, GRIDLOCK, ENTRY_OFFSET), 0))
     settled_transactions: int = 0
     total_value: int = 0
     settled_value: int = 0
