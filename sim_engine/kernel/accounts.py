@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from sim_engine.kernel.jit import inlined
-from sim_engine.kernel.layout import DIRTY, GAINED, RECHECK, Work
+from sim_engine.kernel.jit import inlined, is_plain
+from sim_engine.kernel.layout import DIRTY, GAINED, INFINITE, RECHECK, Work
 
 
 @inlined
@@ -20,6 +20,9 @@ def pay(w: Work, sender: int, receiver: int, amount: int) -> None:
         payee.high = available
     if payee.marks & GAINED == 0:
         note_for_retry(w, receiver, GAINED)
+    if not is_plain(w):
+        _note_balance(w, sender)
+        _note_balance(w, receiver)
 
 
 @inlined
@@ -34,6 +37,41 @@ def change(w: Work, agent: int, net_position: int) -> None:
         note_for_retry(w, agent, RECHECK)  # touched and soiled here; its next search may end before the retry
         touch(w, agent)
         soil(w, agent)
+    if not is_plain(w):
+        _note_balance(w, agent)
+
+
+@inlined
+def change_liquidity(w: Work, agent: int, credit_capacity: int) -> None:
+    """Collateral changes how far below zero an agent's balance may go; no money moves."""
+    account = w.agents[agent]
+    rise = credit_capacity - account.credit_capacity
+    account.credit_capacity = credit_capacity
+    account.available += rise
+    set_floor(w, agent)
+    if rise > 0:
+        note_for_retry(w, agent, GAINED)
+    elif rise < 0:
+        account.low = min(account.low, account.available)
+
+
+@inlined
+def set_floor(w: Work, agent: int) -> None:
+    """Works out anew what available liquidity all but urgent transactions must leave."""
+    behaviour = w.behaviours[agent]
+    behaviour.floor = max(0, behaviour.reserved)
+    if behaviour.limit_room > -INFINITE:
+        behaviour.limit_floor = behaviour.limit_room + w.agents[agent].credit_capacity
+        behaviour.floor = max(behaviour.floor, behaviour.limit_floor)
+
+
+@inlined
+def _note_balance(w: Work, agent: int) -> None:
+    """Smallest and largest balance, of which available liquidity says nothing where collateral changes."""
+    account, behaviour = w.agents[agent], w.behaviours[agent]
+    balance = account.available - account.credit_capacity
+    behaviour.balance_min = min(behaviour.balance_min, balance)
+    behaviour.balance_max = max(behaviour.balance_max, balance)
 
 
 @inlined

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numba import njit
 
-from sim_engine.kernel.jit import table_of, work_at
+from sim_engine.kernel.jit import behaved_work_at, plain_work_at, table_of
 from sim_engine.kernel.layout import Work
 from sim_engine.kernel.tick import run_day
 
@@ -22,27 +22,32 @@ def sources_digest() -> int:
     """
     folder = Path(__file__).parent
     digest = hashlib.sha256()
-    for source in sorted([*folder.rglob("*.py"), folder.parent / "vocabulary.py"]):
+    for source in sorted([*folder.rglob("*.py"), folder.parent / "vocabulary.py", folder.parent / "behaviour.py"]):
         digest.update(source.read_bytes())
     return int.from_bytes(digest.digest()[:7], "little")
 
 
-def _cached_day() -> Callable[[np.ndarray], int]:
+def _cached_days() -> tuple[Callable[[np.ndarray], int], Callable[[np.ndarray], int]]:
     sources = sources_digest()
 
     @njit(cache=True, nogil=True)
-    def run_cached_day(table: np.ndarray) -> int:
-        run_day(work_at(table))
+    def run_plain_day(table: np.ndarray) -> int:
+        run_day(plain_work_at(table))
         return sources
 
-    entry: Callable[[np.ndarray], int] = run_cached_day
-    return entry
+    @njit(cache=True, nogil=True)
+    def run_behaved_day(table: np.ndarray) -> int:
+        run_day(behaved_work_at(table))
+        return sources
+
+    return run_plain_day, run_behaved_day
 
 
-_run_cached_day = _cached_day()
+_run_plain_day, _run_behaved_day = _cached_days()
 
 
 def run_day_in_place(work: Work) -> None:
     """Runs the day that a Work describes, leaving in it what came of it."""
-    compiled_from = _run_cached_day(table_of(work))
+    run_cached_day = _run_plain_day if work.rules["is_plain"][0] else _run_behaved_day
+    compiled_from = run_cached_day(table_of(work))
     assert compiled_from == sources_digest(), "numba's cache gave code that was compiled from other sources"

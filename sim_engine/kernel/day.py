@@ -2,11 +2,14 @@
 
 import numpy as np
 
+from sim_engine.costs import agent_costs
 from sim_engine.kernel import layout
+from sim_engine.kernel.behaviour import behaviour_of_day
 from sim_engine.kernel.compiled import run_day_in_place
 from sim_engine.kernel.layout import INFINITE, NIL, Work
 from sim_engine.records import (
     AgentDays,
+    CollateralEvents,
     DayRecord,
     LsmCycles,
     LsmRuns,
@@ -17,7 +20,7 @@ from sim_engine.records import (
 )
 from sim_engine.scenario import Scenario, credit_capacities
 from sim_engine.state import QueuedTransaction, SystemState
-from sim_engine.vocabulary import CANCELLED, CARRIED
+from sim_engine.vocabulary import CANCELLED, CARRIED, NONE
 
 _PAIRS_MIN = 64
 """Size that the table of pairs starts with, a power of two."""
@@ -39,12 +42,13 @@ def work_of_day(
     sent = np.bincount(transactions.senders, minlength=agents)
     received = np.bincount(transactions.receivers, minlength=agents)
     assert max(rows, agents) < 1 << 30, "a slot and an agent take 30 bits beside a place in the queue"
-    pairs = min(rows, agents * (agents - 1))
     steps = stated.lsm.max_cycle_length + 1
     queue1, queue2 = ([waiting for waiting in opening.queued if waiting.queue == queue] for queue in (1, 2))
     row_of = {seq: row for row, seq in enumerate(transactions.arrival_seqs[: transactions.carried].tolist())}
     rows_of_queue1 = sorted(row_of[waiting.arrival_seq] for waiting in queue1)
     rows_of_queue2 = [row_of[waiting.arrival_seq] for waiting in queue2]
+    behaviour = behaviour_of_day(scenario, opening, transactions, rows_of_queue1)
+    pairs = min(rows + 2 * len(behaviour.limits), agents * (agents - 1))
     work = Work(
         rules=np.zeros(1, layout.Rules),
         counts=np.zeros(1, layout.Counts),
@@ -92,6 +96,22 @@ def work_of_day(
         cycles=np.empty(rows, layout.Cycle),
         cycle_agents=np.empty(2 * rows, np.int32),
         net_positions=np.empty(2 * rows, np.int64),
+        behaviours=behaviour.behaviours,
+        pair_limits=np.empty(behaviour.size(pairs), layout.PairLimit),
+        limit_senders=behaviour.limit_senders,
+        limit_receivers=behaviour.limit_receivers,
+        limits=behaviour.limits,
+        limit_pairs=np.empty(len(behaviour.limits), np.uint32),
+        profiles=behaviour.profiles,
+        due_rows=behaviour.due_rows,
+        first_due_by_tick=behaviour.first_due_by_tick,
+        due_at_once=behaviour.due_at_once,
+        holding=np.empty(behaviour.size(agents), np.uint32),
+        deciding=np.empty(behaviour.size(agents), np.uint32),
+        keeping=behaviour.keeping,
+        held=np.empty(behaviour.size(rows), layout.Held),
+        at_once=np.empty(behaviour.size(rows), np.uint32),
+        collateral=np.empty(len(behaviour.keeping) * ticks, layout.Collateral),
         runs=np.zeros(ticks, layout.Run),
         tick_ends=np.empty(ticks, layout.TickEnd),
         settled_rows=np.empty(rows, np.int32),
@@ -107,19 +127,28 @@ def work_of_day(
     work.entry_ticks[rows_of_queue2] = [waiting.entry_tick for waiting in queue2]
     work.entry_seqs[rows_of_queue2] = [waiting.entry_seq for waiting in queue2]
     work.wait_reasons[rows_of_queue2] = [waiting.wait_reason for waiting in queue2]
-    has_credit = np.flatnonzero(work.agents["credit_capacity"])
+    if not stated.is_plain:
+        work.entry_ticks[rows_of_queue1] = NONE
+        work.entry_ticks[transactions.carried :] = NONE
+    has_credit = np.flatnonzero((work.agents["credit_capacity"] > 0) | behaviour.may_post)
     work.credit_agents[: len(has_credit)] = has_credit
 
     counts = work.counts
     counts["submitted"] = len(queue2)
     counts["pair_table"] = _PAIRS_MIN
     counts["credit_agents"] = len(has_credit)
+    counts["keeping"] = len(behaviour.keeping)
     counts["free_slot"] = NIL
     rules = work.rules
     rules["first_tick"] = opening.day * ticks
     rules["ticks"] = ticks
+    rules["is_plain"] = stated.is_plain
     rules["is_fifo"] = stated.queue2.discipline == "fifo"
     rules["entry_only_queues"] = stated.queue2.entry == "queue"
+    rules["entry_settles_urgent"] = stated.queue2.entry == "settle_urgent"
+    rules["entry_offset"] = stated.lsm.entry_offset
+    rules["bilateral_most"] = stated.lsm.bilateral_max_payments or 0
+    rules["bilateral_limits"] = len(behaviour.limits)
     rules["bilateral"] = stated.lsm.bilateral
     rules["ring"] = stated.lsm.ring
     rules["gridlock"] = stated.lsm.gridlock
@@ -167,22 +196,27 @@ def record_of_day(
     accounts = work.agents
     balances = accounts["available"] - accounts["credit_capacity"]
     cancels = scenario.stated.end_of_day == "cancel"
+    is_plain = scenario.stated.is_plain
+    behaviours = work.behaviours
+    posted = np.array(opening.posted_collateral, np.int64) if is_plain else behaviours["posted"].copy()
     settled = slice(int(counts["settled"]))
     queued = _queued_at_end(transactions, work, cancels)
+    settlements = Settlements(
+        transactions=work.settled_rows[settled],
+        ticks=work.settled_ticks[settled],
+        seqs=work.settled_steps[settled],
+        mechanisms=work.settled_mechanisms[settled],
+        entry_ticks=work.settled_entry_ticks[settled],
+        entry_seqs=work.settled_entry_seqs[settled],
+        lsm_passes=work.settled_passes[settled],
+        cycle_seqs=work.settled_cycles[settled],
+        wait_reasons=work.settled_wait_reasons[settled],
+    )
+    collateral_events = _collateral_events(work)
     record = DayRecord(
         day=opening.day,
         transactions=transactions,
-        settlements=Settlements(
-            transactions=work.settled_rows[settled],
-            ticks=work.settled_ticks[settled],
-            seqs=work.settled_steps[settled],
-            mechanisms=work.settled_mechanisms[settled],
-            entry_ticks=work.settled_entry_ticks[settled],
-            entry_seqs=work.settled_entry_seqs[settled],
-            lsm_passes=work.settled_passes[settled],
-            cycle_seqs=work.settled_cycles[settled],
-            wait_reasons=work.settled_wait_reasons[settled],
-        ),
+        settlements=settlements,
         lsm_cycles=_lsm_cycles(work),
         lsm_runs=_lsm_runs(work),
         tick_ends=_tick_ends(work),
@@ -190,24 +224,44 @@ def record_of_day(
             opening_balances=np.array(opening.balances, np.int64),
             opening_collateral=np.array(opening.posted_collateral, np.int64),
             closing_balances=balances,
-            min_balances=np.minimum(accounts["low"], accounts["lowest"]) - accounts["credit_capacity"],
-            max_balances=accounts["high"] - accounts["credit_capacity"],
-            queue1_sizes_max=np.zeros(len(accounts), np.int64),
+            min_balances=np.minimum(accounts["low"], accounts["lowest"]) - accounts["credit_capacity"]
+            if is_plain
+            else behaviours["balance_min"].copy(),
+            max_balances=accounts["high"] - accounts["credit_capacity"]
+            if is_plain
+            else behaviours["balance_max"].copy(),
+            queue1_sizes_max=np.zeros(len(accounts), np.int64)
+            if is_plain
+            else behaviours["queued1_max"].astype(np.int64),
             queue2_sizes_max=accounts["queued_max"].astype(np.int64),
         ),
         queued_at_end=queued,
+        collateral_events=collateral_events,
+        agent_costs=agent_costs(scenario, opening, transactions, settlements, queued, collateral_events),
     )
     closing = SystemState(
         scenario_hash=opening.scenario_hash,
         day=opening.day + 1,
         balances=tuple(balances.tolist()),
-        posted_collateral=opening.posted_collateral,
+        posted_collateral=tuple(posted.tolist()),
         queued=() if cancels else _carried_over(transactions, queued),
         arrivals_count=opening.arrivals_count + len(transactions.senders) - transactions.carried,
         entries_count=opening.entries_count + int(counts["submitted"] - work.rules["carried_queue2"][0]),
         money_total=opening.money_total + int(transactions.amounts[transactions.carried :].sum()),
     )
     return record, closing
+
+
+def _collateral_events(work: Work) -> CollateralEvents:
+    events = work.collateral[: work.counts["collateral"][0]]
+    return CollateralEvents(
+        agents=events["agent"].copy(),
+        ticks=events["tick"].copy(),
+        actions=events["action"].copy(),
+        posted_before=events["posted_before"].copy(),
+        posted_after=events["posted_after"].copy(),
+        reasons=events["reason"].copy(),
+    )
 
 
 def _lsm_cycles(work: Work) -> LsmCycles:
@@ -240,11 +294,12 @@ def _lsm_runs(work: Work) -> LsmRuns:
 
 
 def _tick_ends(work: Work) -> TickEnds:
-    """Queue 1 is empty at the end of every tick: all policies release everything at once."""
     ends = work.tick_ends
+    none = np.zeros(len(ends), np.int64)  # in a plain day all policies release everything at once
+    is_plain = work.rules["is_plain"][0]
     return TickEnds(
-        queue1_sizes=np.zeros(len(ends), np.int64),
-        queue1_values=np.zeros(len(ends), np.int64),
+        queue1_sizes=none if is_plain else ends["queue1_size"].copy(),
+        queue1_values=none.copy() if is_plain else ends["queue1_value"].copy(),
         queue2_sizes=ends["queue2_size"].copy(),
         queue2_values=ends["queue2_value"].copy(),
         intraday_credit_used=ends["credit_used"].copy(),
@@ -252,19 +307,30 @@ def _tick_ends(work: Work) -> TickEnds:
 
 
 def _queued_at_end(transactions: Transactions, work: Work, cancels: bool) -> QueuedAtEnd:
-    """What has not settled, in Queue 2 order."""
+    """What has not settled: Queue 1 by agent and arrival, then Queue 2 in order."""
     is_settled = np.zeros(len(transactions.senders), np.bool_)
     is_settled[work.settled_rows[: work.counts["settled"][0]]] = True
     rows = np.flatnonzero(~is_settled)
+    in_queue1 = np.zeros(0, np.int64) if work.rules["is_plain"][0] else rows[work.entry_ticks[rows] == NONE]
+    in_queue1 = in_queue1[np.argsort(transactions.senders[in_queue1], kind="stable")]
+    senders = transactions.senders[in_queue1]
+    rows = np.setdiff1d(rows, in_queue1, assume_unique=True) if len(in_queue1) else rows
     rows = rows[np.lexsort((work.entry_seqs[rows], transactions.priorities[rows]))]
+
+    def both(of_queue1: np.ndarray | int, of_queue2: np.ndarray) -> np.ndarray:
+        if not len(in_queue1):
+            return of_queue2
+        return np.concatenate([np.broadcast_to(np.array(of_queue1, of_queue2.dtype), len(in_queue1)), of_queue2])
+
+    count = len(in_queue1) + len(rows)
     return QueuedAtEnd(
-        transactions=rows.astype(np.int32),
-        queues=np.full(len(rows), 2, np.int8),
-        positions=np.arange(len(rows)),
-        entry_ticks=work.entry_ticks[rows],
-        entry_seqs=work.entry_seqs[rows],
-        wait_reasons=work.wait_reasons[rows],
-        outcomes=np.full(len(rows), CANCELLED if cancels else CARRIED, np.int8),
+        transactions=both(in_queue1, rows).astype(np.int32),
+        queues=both(1, np.full(len(rows), 2, np.int8)),
+        positions=both(np.arange(len(senders)) - np.searchsorted(senders, senders), np.arange(len(rows))),
+        entry_ticks=both(NONE, work.entry_ticks[rows]),
+        entry_seqs=both(NONE, work.entry_seqs[rows]),
+        wait_reasons=both(NONE, work.wait_reasons[rows]),
+        outcomes=np.full(count, CANCELLED if cancels else CARRIED, np.int8),
     )
 
 

@@ -68,7 +68,8 @@ class _WorkType(types.Opaque):
     """A pointer to a table that holds the address and the length of each array, field by field."""
 
 
-_WORK = _WorkType("Work")
+_PLAIN_WORK, _BEHAVED_WORK = _WorkType("PlainWork"), _WorkType("BehavedWork")
+"""Every function of the kernel is compiled for either: what is asked of is_plain is settled when it is."""
 register_model(_WorkType)(models.OpaqueModel)
 
 
@@ -107,15 +108,31 @@ def _load_once(builder: Any, table: Any, index: int) -> Any:
     return loaded
 
 
+def _address_of_table(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+    return builder.bitcast(data, cgutils.voidptr_t)
+
+
 @_instruction
-def work_at(typing_context: Any, table: Any) -> Any:
-    """The Work whose arrays a table names; see table_of. They must outlive it."""
+def plain_work_at(typing_context: Any, table: Any) -> Any:
+    """The Work of a plain day whose arrays a table names; see table_of. They must outlive it."""
+    return _PLAIN_WORK(table), _address_of_table
+
+
+@_instruction
+def behaved_work_at(typing_context: Any, table: Any) -> Any:
+    """The Work of a day that is not plain; as plain_work_at."""
+    return _BEHAVED_WORK(table), _address_of_table
+
+
+@_instruction
+def is_plain(typing_context: Any, work: Any) -> Any:
+    """Whether the day is plain (ScenarioFile.is_plain): a constant, so that a plain day runs through no other code."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-        return builder.bitcast(data, cgutils.voidptr_t)
+        return ir.Constant(ir.IntType(1), int(signature.args[0] == _PLAIN_WORK))
 
-    return _WORK(table), generate
+    return types.boolean(work), generate
 
 
 def table_of(work: Work) -> np.ndarray:
@@ -124,7 +141,7 @@ def table_of(work: Work) -> np.ndarray:
     for (name, dtype), array in zip(_DTYPES.items(), work, strict=True):
         assert array.dtype == dtype, f"{name} is {array.dtype}, not {dtype}"
         assert array.ndim == 1 and array.flags.carray, f"{name} is not one run of memory"
-        words += (array.ctypes.data, len(array))
+        words += (array.ctypes.data, len(array)) if len(array) else (0, 0)  # asking for an address takes a microsecond
     return np.array(words, np.uint64)
 
 

@@ -99,8 +99,9 @@ Pair = np.dtype(
 )
 
 Leg = np.dtype(
-    # amount: of the pair's oldest. changed: number of ring searches that had ended when it became the oldest.
-    [("amount", "i8"), ("agent", "u4"), ("pair", "u4"), ("changed", "u4")],
+    # amount: of the pair's oldest, INFINITE while a bilateral limit keeps that from settling. changed: number of ring
+    # searches that had ended when it became the oldest. is_urgent: whether the oldest is; not kept in a plain day.
+    [("amount", "i8"), ("agent", "u4"), ("pair", "u4"), ("changed", "u4"), ("is_urgent", "u4")],
     align=True,
 )
 
@@ -108,9 +109,72 @@ BothWays = np.dtype([("i", "u4"), ("j", "u4"), ("pair", "u4"), ("reverse", "u4")
 
 PairEntry = np.dtype([("key", "u8"), ("pair", "u4")], align=True)
 
+PairLimit = np.dtype([("limit", "i8"), ("position", "i8")])
+"""Of a pair, not kept in a plain day: what its sender may send net of what it receives, INFINITE if it states nothing,
+and what it has sent net in this day."""
+
+Behaviour = np.dtype(
+    # Of an agent; none of it is kept in a plain day. Values are minor units. What is read together stands together.
+    [
+        ("releasing", "i8"),  # in this tick
+        ("submitted", "i8"),  # what it has in Queue 2
+        ("posted", "i8"),
+        ("most_posted", "i8"),  # on need; -1: it never posts more
+        ("idle_after", "i8"),  # ticks after which it withdraws; -1: never
+        ("idle_ticks", "i8"),
+        ("queued1", "u4"),
+        ("first", "u4"),  # its Queue 1: rows
+        ("policy", "u4"),
+        ("marks", "u4"),
+        ("floor", "i8"),  # available liquidity that all but urgent transactions leave: the larger of the next two, or 0
+        ("reserved", "i8"),
+        ("limit_floor", "i8"),  # at this much available liquidity its multilateral limit is reached
+        ("balance_min", "i8"),
+        ("balance_max", "i8"),
+        ("received", "i8"),  # on this day
+        ("released", "i8"),  # on this day
+        ("is_limited", "u4"),  # whether it states bilateral limits or is named in any
+        ("last", "u4"),
+        ("limit_room", "i8"),  # opening balance less multilateral limit: limit_floor less credit capacity
+        ("value_of_day", "i8"),
+        ("amount", "i8"),  # parameter of its policy
+        ("credit_limit", "i8"),
+        ("share", "i8"),  # of its collateral that counts, basis points
+        ("profile_from", "u4"),  # its part of the profiles
+        ("profile_end", "u4"),
+        ("limits_from", "u4"),  # its part of the bilateral limits
+        ("limits_end", "u4"),
+        ("queued1_max", "u4"),  # at the end of a tick
+    ],
+    align=True,
+)
+
+DECIDING, HOLDING_MORE = np.uint32(1), np.uint32(2)
+"""Marks of an agent's behaviour: its policy looks at more than what is due, and something stands in its Queue 1; its
+Queue 1 took something in in this tick."""
+
+Held = np.dtype([("before", "u4"), ("after", "u4"), ("is_held", "u4")])
+"""Of a row: its neighbours in its sender's Queue 1, and whether it stands there."""
+
+ScheduleStep = np.dtype([("tick", "i8"), ("share_bp", "i8")])
+"""A step of a schedule: tick of the day, and the share of the day's value that is to have been released."""
+
+Collateral = np.dtype(
+    # In the order of records.CollateralEvents.
+    [
+        ("agent", "i4"),
+        ("tick", "i4"),
+        ("action", "i1"),
+        ("posted_before", "i8"),
+        ("posted_after", "i8"),
+        ("reason", "i1"),
+    ],
+    align=True,
+)
+
 Closing = np.dtype(
     # The leg from an agent back to where a ring search starts. search: number of the search that wrote it.
-    [("amount", "i8"), ("search", "i8"), ("pair", "u4")],
+    [("amount", "i8"), ("search", "i8"), ("pair", "u4"), ("is_urgent", "u4")],
     align=True,
 )
 
@@ -167,15 +231,27 @@ RUN_COLUMNS = (
 Run = np.dtype([(name, "i8") for name in RUN_COLUMNS])
 
 TickEnd = np.dtype(
-    [("queue2_size", "i8"), ("queue2_value", "i8"), ("credit_used", "i8"), ("settled", "i8")],
+    [
+        ("queue1_size", "i8"),  # not kept in a plain day: all Queues 1 are empty
+        ("queue1_value", "i8"),
+        ("queue2_size", "i8"),
+        ("queue2_value", "i8"),
+        ("credit_used", "i8"),
+        ("settled", "i8"),
+    ],
 )
 
 Rules = np.dtype(
     [
         ("first_tick", "i8"),
         ("ticks", "i8"),
+        ("is_plain", "i8"),  # see ScenarioFile.is_plain
         ("is_fifo", "i8"),  # Queue 2's discipline, else bypass
         ("entry_only_queues", "i8"),
+        ("entry_settles_urgent", "i8"),  # and nothing else
+        ("entry_offset", "i8"),
+        ("bilateral_most", "i8"),  # transactions a side; 0: all
+        ("bilateral_limits", "i8"),  # how many are stated
         ("bilateral", "i8"),
         ("ring", "i8"),
         ("gridlock", "i8"),
@@ -214,6 +290,13 @@ Counts = np.dtype(
         ("searches", "i8"),  # ring searches ended
         ("sweeps", "i8"),  # bilateral sweeps begun
         ("credit_agents", "i8"),
+        ("holding", "i8"),
+        ("deciding", "i8"),
+        ("keeping", "i8"),
+        ("queue1_size", "i8"),
+        ("queue1_value", "i8"),
+        ("at_once", "i8"),
+        ("collateral", "i8"),
         ("free_slot", "u4"),
     ],
     align=True,
@@ -230,6 +313,10 @@ class Work(NamedTuple):
 
     Given: rules, first_row_by_tick (int64, ticks + 1), senders, receivers, amounts, priorities (by row), carried
     (rows), entry_ticks, entry_seqs and wait_reasons of those carried in Queue 2, and the agents' accounts.
+    Of a day that is not plain also: behaviours; limit_senders, limit_receivers and limits (bilateral ones); profiles
+    (schedules' steps); due_rows with first_due_by_tick (rows by the tick in which their sender's policy releases them
+    whatever else it does), due_at_once (by row: that tick is the one of its arrival); keeping (agents that change
+    their collateral).
     Left behind: settled_* (settlements in order), entry_ticks, entry_seqs and wait_reasons by row, cycles with
     cycle_agents and net_positions, runs, tick_ends. The rest is the kernel's own.
     """
@@ -279,6 +366,22 @@ class Work(NamedTuple):
     cycles: Annotated[Array, Cycle]
     cycle_agents: Annotated[Array, np.int32]
     net_positions: Annotated[Array, np.int64]
+    behaviours: Annotated[Array, Behaviour]
+    pair_limits: Annotated[Array, PairLimit]
+    limit_senders: Annotated[Array, np.uint32]
+    limit_receivers: Annotated[Array, np.uint32]
+    limits: Annotated[Array, np.int64]
+    limit_pairs: Annotated[Array, np.uint32]
+    profiles: Annotated[Array, ScheduleStep]
+    due_rows: Annotated[Array, np.uint32]
+    first_due_by_tick: Annotated[Array, np.int64]
+    due_at_once: Annotated[Array, np.uint8]
+    holding: Annotated[Array, np.uint32]
+    deciding: Annotated[Array, np.uint32]
+    keeping: Annotated[Array, np.uint32]
+    held: Annotated[Array, Held]
+    at_once: Annotated[Array, np.uint32]
+    collateral: Annotated[Array, Collateral]
     runs: Annotated[Array, Run]
     tick_ends: Annotated[Array, TickEnd]
     settled_rows: Annotated[Array, np.int32]

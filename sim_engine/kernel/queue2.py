@@ -3,24 +3,24 @@
 import numpy as np
 
 from sim_engine.kernel.accounts import note_for_retry, soil, touch
-from sim_engine.kernel.jit import inlined, part
-from sim_engine.kernel.layout import GREW, INFINITE, NIL, RECHECK, ROOM_MIN, Work
+from sim_engine.kernel.jit import inlined, is_plain, part
+from sim_engine.kernel.layout import GREW, INFINITE, NIL, ORDER_BITS, RECHECK, ROOM_MIN, Work
+from sim_engine.kernel.limits import count_payment, show_amount
+from sim_engine.kernel.pair_table import pair_of
 from sim_engine.kernel.recording import settlement
-
-_HASH_FACTOR = np.uint64(0x9E3779B97F4A7C15)
-"""Knuth's multiplicative hashing: 2^64 over the golden ratio."""
+from sim_engine.vocabulary import URGENT
 
 _HOLES_MIN = 32
 """A line is closed up when it has this many holes more than items."""
 
 
 @inlined
-def join(w: Work, row: int, place: int) -> None:
-    """A transaction joins Queue 2 at its place in it."""
+def join(w: Work, row: int, place: int) -> int:
+    """A transaction joins Queue 2 at its place in it. Returns its slot."""
     counts = w.counts[0]
     sender, amount = w.senders[row], w.amounts[row]
     k = _free_slot(w)
-    p = _pair_of(w, sender, w.receivers[row])
+    p = pair_of(w, sender, w.receivers[row])
     slot = w.slots[k]
     slot.amount = amount
     slot.place = place
@@ -44,6 +44,9 @@ def join(w: Work, row: int, place: int) -> None:
     soil(w, sender)
     counts.queue_size += 1
     counts.queue_value += amount
+    if not is_plain(w):
+        w.behaviours[sender].submitted += amount
+    return k
 
 
 @inlined
@@ -59,6 +62,8 @@ def leave(w: Work, k: int) -> None:
     soil(w, sender)
     counts.queue_size -= 1
     counts.queue_value -= amount
+    if not is_plain(w):
+        w.behaviours[sender].submitted -= amount
     slot.newer = counts.free_slot
     counts.free_slot = k
 
@@ -81,6 +86,8 @@ def settle(w: Work, k: int, mechanism: int) -> None:
     if w.rules[0].is_fifo:
         note_for_retry(w, slot.sender, RECHECK)  # what it stood before may settle without any gain
     leave(w, k)
+    if not is_plain(w):
+        count_payment(w, slot.pair, slot.receiver, slot.amount)
 
 
 @inlined
@@ -93,69 +100,6 @@ def _free_slot(w: Work) -> int:
     k = np.uint32(counts.slots)
     counts.slots += 1
     return k
-
-
-# Pairs by their agents: open addressing. A table of size n lies at n..2n of pair_entries, so that it can grow in place.
-
-
-@inlined
-def _pair_key(sender: int, receiver: int) -> int:
-    return (np.uint64(sender) << np.uint64(32)) | np.uint64(receiver)
-
-
-@inlined
-def pair_entry(w: Work, sender: int, receiver: int) -> int:
-    """Where the pair stands in the table, or would stand: its key there is 0 then."""
-    key = _pair_key(sender, receiver)
-    size = np.uint64(w.counts[0].pair_table)
-    at = ((key * _HASH_FACTOR) >> np.uint64(32)) & (size - np.uint64(1))
-    while True:
-        entry = w.pair_entries[size + at]
-        if entry.key == key or entry.key == np.uint64(0):
-            return size + at
-        at = (at + np.uint64(1)) & (size - np.uint64(1))
-
-
-@inlined
-def _pair_of(w: Work, sender: int, receiver: int) -> int:
-    at = pair_entry(w, sender, receiver)
-    if w.pair_entries[at].key != np.uint64(0):
-        return w.pair_entries[at].pair
-    return _new_pair(w, sender, receiver)
-
-
-@part
-def _new_pair(w: Work, sender: int, receiver: int) -> int:
-    counts = w.counts[0]
-    if 2 * counts.pairs >= counts.pair_table:
-        counts.pair_table *= 2
-        for q in range(counts.pairs):
-            _enter_pair(w, np.uint32(q))
-    p = np.uint32(counts.pairs)
-    counts.pairs += 1
-    pair = w.pairs[p]
-    pair.total = 0
-    pair.oldest = NIL
-    pair.newest = NIL
-    pair.sender = sender
-    pair.receiver = receiver
-    pair.both_ways = NIL
-    pair.sweep = 0
-    pair.reverse = NIL
-    _enter_pair(w, p)
-    reverse = w.pair_entries[pair_entry(w, receiver, sender)]
-    if reverse.key != np.uint64(0):
-        pair.reverse = reverse.pair
-        w.pairs[reverse.pair].reverse = p
-    return p
-
-
-@part
-def _enter_pair(w: Work, p: int) -> None:
-    pair = w.pairs[p]
-    entry = w.pair_entries[pair_entry(w, pair.sender, pair.receiver)]
-    entry.key = _pair_key(pair.sender, pair.receiver)
-    entry.pair = p
 
 
 # Lines
@@ -299,11 +243,29 @@ def _leave_pair(w: Work, k: int) -> None:
 @inlined
 def _update_leg(w: Work, p: int) -> None:
     """The pair has a different oldest transaction."""
+    w.legs_out[w.pairs[p].leg_out].changed = w.counts[0].searches
+    _show_oldest(w, p)
+
+
+@inlined
+def _show_oldest(w: Work, p: int) -> None:
+    """The legs of a pair show what is to be known of its oldest transaction."""
     pair = w.pairs[p]
-    leg = w.legs_out[pair.leg_out]
-    leg.amount = pair.oldest_amount
-    leg.changed = w.counts[0].searches
-    w.legs_in[pair.leg_in].amount = pair.oldest_amount
+    leg_out, leg_in = w.legs_out[pair.leg_out], w.legs_in[pair.leg_in]
+    if is_plain(w):
+        leg_out.amount = pair.oldest_amount
+        leg_in.amount = pair.oldest_amount
+    else:
+        is_urgent = is_urgent_slot(w, pair.oldest)
+        leg_out.is_urgent = is_urgent
+        leg_in.is_urgent = is_urgent
+        show_amount(w, p)
+
+
+@inlined
+def is_urgent_slot(w: Work, k: int) -> bool:
+    """Whether the transaction in a slot is urgent."""
+    return w.slots[k].place >> ORDER_BITS == URGENT
 
 
 @inlined
@@ -317,7 +279,6 @@ def _open_leg(w: Work, p: int) -> None:
     payer.payees += 1
     pair.leg_out = at
     leg = w.legs_out[at]
-    leg.amount = pair.oldest_amount
     leg.agent = pair.receiver
     leg.pair = p
     leg.changed = w.counts[0].searches
@@ -327,9 +288,9 @@ def _open_leg(w: Work, p: int) -> None:
     payee.payers += 1
     pair.leg_in = at
     leg = w.legs_in[at]
-    leg.amount = pair.oldest_amount
     leg.agent = pair.sender
     leg.pair = p
+    _show_oldest(w, p)
     if pair.reverse != NIL and w.pairs[pair.reverse].oldest != NIL:
         _open_both_ways(w, p)
 
@@ -382,6 +343,8 @@ def _move_leg_out(w: Work, start: int, end: int) -> None:
     target.agent = source.agent
     target.pair = source.pair
     target.changed = source.changed
+    if not is_plain(w):
+        target.is_urgent = source.is_urgent
     w.pairs[source.pair].leg_out = end
 
 
@@ -391,6 +354,8 @@ def _move_leg_in(w: Work, start: int, end: int) -> None:
     target.amount = source.amount
     target.agent = source.agent
     target.pair = source.pair
+    if not is_plain(w):
+        target.is_urgent = source.is_urgent
     w.pairs[source.pair].leg_in = end
 
 

@@ -1,10 +1,12 @@
 """Noting what happened. Only what has settled is ever told to it."""
 
+from typing import Any
+
 import numpy as np
 
-from sim_engine.kernel.jit import cycle_counter, inlined, part, spliced
-from sim_engine.kernel.layout import GREW, INFINITE, Work
-from sim_engine.vocabulary import BILATERAL, NONE, RING
+from sim_engine.kernel.jit import cycle_counter, inlined, is_plain, part, spliced
+from sim_engine.kernel.layout import GREW, HOLDING_MORE, INFINITE, Work
+from sim_engine.vocabulary import BILATERAL, ENTRY_OFFSET, NONE, RING
 
 
 @inlined
@@ -54,6 +56,8 @@ def cycle(w: Work, first_settlement: int, total: int, net: int, mechanism: int, 
         told.same_step = same_step
         told.agents_end = counts.cycle_agents
     counts.cycles += 1
+    if mechanism == ENTRY_OFFSET:
+        return  # outside any run
     if mechanism == BILATERAL:
         run.bilateral_cycles += 1
     elif mechanism == RING:
@@ -74,6 +78,8 @@ def tick_end(w: Work, tick_of_day: int) -> None:
         account.marks &= ~GREW
         account.queued_max = max(account.queued_max, account.queued)
     counts.grew = 0
+    if not is_plain(w):
+        note_queue1(w, end)
     credit_used = 0
     for c in range(counts.credit_agents):
         account = w.agents[w.credit_agents[c]]
@@ -82,6 +88,19 @@ def tick_end(w: Work, tick_of_day: int) -> None:
     end.queue2_value = counts.queue_value
     end.credit_used = credit_used
     end.settled = counts.settled
+
+
+@inlined
+def note_queue1(w: Work, end: Any) -> None:
+    """The agents' own queues as a tick leaves them."""
+    counts = w.counts[0]
+    for at in range(counts.holding):
+        behaviour = w.behaviours[w.holding[at]]
+        behaviour.marks &= ~HOLDING_MORE
+        behaviour.queued1_max = max(behaviour.queued1_max, behaviour.queued1)
+    counts.holding = 0
+    end.queue1_size = counts.queue1_size
+    end.queue1_value = counts.queue1_value
 
 
 @spliced

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from benchmarks.workloads import WORKLOADS, Workload, scenario_mapping
 from sim_engine import Scenario, SystemState, parse_scenario
-from sim_engine.vocabulary import HIT_LIMITS, NONE
+from sim_engine.vocabulary import COLLATERAL_REASONS, HIT_LIMITS, MECHANISMS, NONE, POLICY, WAIT_REASONS
+from tests.helpers.behaving import behaving_busy_scenario, behaving_scenarios
 from tests.helpers.drawing import busy_scenario, crowded_scenarios, scenarios, sparse_ring_scenario
 from tests.helpers.records import check_kernel_day_is_oracle_day, check_kernel_is_oracle
 from tests.helpers.settling import scenario_of
@@ -19,11 +20,45 @@ from tests.helpers.settling import scenario_of
 BUSY_SEEDS = 2_000
 """Seeds of busy scenarios in the quick run; the slow one goes on from there."""
 
+BEHAVING_SEEDS = 1_000
+"""Likewise of those in which banks behave."""
+
 
 @pytest.mark.parametrize("first_seed", range(0, BUSY_SEEDS, 200))
 def test_kernel_is_the_oracle_in_busy_systems(first_seed):
     for seed in range(first_seed, first_seed + 200):
         check_kernel_is_oracle(busy_scenario(seed))
+
+
+@pytest.mark.parametrize("first_seed", range(0, BEHAVING_SEEDS, 200))
+def test_kernel_is_the_oracle_where_banks_behave(first_seed):
+    for seed in range(first_seed, first_seed + 200):
+        check_kernel_is_oracle(behaving_busy_scenario(seed))
+
+
+@settings(max_examples=300)
+@given(behaving_scenarios())
+def test_kernel_is_the_oracle_in_small_systems_that_behave(scenario):
+    check_kernel_is_oracle(scenario)
+
+
+def test_what_is_drawn_of_behaviour_shows_every_rule_at_work():
+    """Every wait reason, mechanism and reason for collateral, and both queues at the end of a day."""
+    seen: dict[str, set[int]] = {kind: set() for kind in ("reasons", "mechanisms", "collateral", "queues")}
+    held = 0
+    for seed in range(200):
+        for record, _ in check_kernel_is_oracle(behaving_busy_scenario(seed)):
+            settlements, queued = record.settlements, record.queued_at_end
+            seen["reasons"] |= {*settlements.wait_reasons.tolist(), *queued.wait_reasons.tolist()}
+            seen["mechanisms"] |= set(settlements.mechanisms.tolist())
+            seen["collateral"] |= set(record.collateral_events.reasons.tolist())
+            seen["queues"] |= set(queued.queues.tolist())
+            held += int((settlements.entry_ticks > record.transactions.arrival_ticks[settlements.transactions]).sum())
+    assert seen["reasons"] == {NONE, *range(len(WAIT_REASONS))} - {POLICY}  # the engine leaves Queue 1's to the tables
+    assert seen["mechanisms"] == set(range(len(MECHANISMS)))
+    assert seen["collateral"] == set(range(len(COLLATERAL_REASONS)))
+    assert seen["queues"] == {1, 2}
+    assert held > 100
 
 
 @settings(max_examples=150)
@@ -174,7 +209,14 @@ def test_kernel_is_the_oracle_in_many_busy_systems(first_seed):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("first_seed", range(BEHAVING_SEEDS, 3 * BEHAVING_SEEDS, 500))
+def test_kernel_is_the_oracle_in_many_systems_where_banks_behave(first_seed):
+    for seed in range(first_seed, first_seed + 500):
+        check_kernel_is_oracle(behaving_busy_scenario(seed))
+
+
+@pytest.mark.slow
 @settings(max_examples=1_000)
-@given(st.one_of(scenarios(), crowded_scenarios(), crowded_scenarios(ring_only=True)))
+@given(st.one_of(behaving_scenarios(), scenarios(), crowded_scenarios(), crowded_scenarios(ring_only=True)))
 def test_kernel_is_the_oracle_in_many_scenarios(scenario):
     check_kernel_is_oracle(scenario)

@@ -4,10 +4,12 @@ import numpy as np
 
 from sim_engine.kernel.accounts import change, soil
 from sim_engine.kernel.heap import pop, push
-from sim_engine.kernel.jit import inlined, part, spliced
-from sim_engine.kernel.layout import DIRTY, NIL, Work
+from sim_engine.kernel.jit import inlined, is_plain, part, spliced
+from sim_engine.kernel.layout import DIRTY, INFINITE, NIL, Work
+from sim_engine.kernel.limits import held_back, room_of_pair
 from sim_engine.kernel.lsm.run import may_try_another_scope
-from sim_engine.kernel.queue2 import pair_entry, settle, touch_if_pair_goes_on
+from sim_engine.kernel.pair_table import pair_entry
+from sim_engine.kernel.queue2 import is_urgent_slot, settle, touch_if_pair_goes_on
 from sim_engine.kernel.recording import cycle, cycle_agent
 from sim_engine.vocabulary import BILATERAL
 
@@ -43,7 +45,7 @@ def sweep_bilaterally(w: Work) -> bool:
         q = w.pairs[p].reverse
         i_keeps, j_keeps = _newest_kept(w, p, q)
         if i_keeps != NIL and j_keeps != NIL:
-            gainer = _settle_pair(w, p, q, i_keeps, j_keeps)
+            gainer = settle_two_sides(w, w.pairs[p].oldest, i_keeps, w.pairs[q].oldest, j_keeps, BILATERAL)
             settled_any = True
             if gainer != NIL:
                 _await_turns_of(w, gainer, tried)
@@ -112,11 +114,14 @@ def _newest_kept(w: Work, p: int, q: int) -> tuple[int, int]:
     i_has, j_has = w.agents[pair.sender].available, w.agents[pair.receiver].available
     i_pays, j_pays = pair.total, reverse.total
     i_keeps, j_keeps = pair.newest, reverse.newest
+    if not is_plain(w):
+        i_keeps, i_pays = newest_in_scope(w, p, w.rules[0].bilateral_most)
+        j_keeps, j_pays = newest_in_scope(w, q, w.rules[0].bilateral_most)
     while i_keeps != NIL and j_keeps != NIL:
-        if i_pays - j_pays > i_has:
+        if i_pays - j_pays > i_has - _held_back(w, pair.sender, i_keeps):
             i_pays -= w.slots[i_keeps].amount
             i_keeps = w.slots[i_keeps].older
-        elif j_pays - i_pays > j_has:
+        elif j_pays - i_pays > j_has - _held_back(w, pair.receiver, j_keeps):
             j_pays -= w.slots[j_keeps].amount
             j_keeps = w.slots[j_keeps].older
         else:
@@ -124,11 +129,44 @@ def _newest_kept(w: Work, p: int, q: int) -> tuple[int, int]:
     return i_keeps, j_keeps
 
 
-@spliced
-def _settle_pair(w: Work, p: int, q: int, i_keeps: int, j_keeps: int) -> int:
-    """Settles both sides up to their newest kept, in Queue 2 order. Returns who gained, NIL if nobody did."""
-    i, j = w.pairs[p].sender, w.pairs[p].receiver
-    i_next, j_next = w.pairs[p].oldest, w.pairs[q].oldest
+@inlined
+def _held_back(w: Work, agent: int, newest: int) -> int:
+    """What an agent must not pay with as long as its newest remaining transaction is the one in that slot."""
+    return np.int64(0) if is_plain(w) else held_back(w, agent, is_urgent_slot(w, newest))
+
+
+@part
+def newest_in_scope(w: Work, p: int, most: int) -> tuple[int, int]:
+    """The newest slot of a pair that its sender's limit admits, with all before it, and what they come to.
+
+    most: how many are admitted, 0 for all. The slot is NIL if none is.
+    """
+    room, count = room_of_pair(w, p), 0
+    if room == INFINITE and most == 0:
+        return w.pairs[p].newest, w.pairs[p].total
+    keeps, pays, bound = NIL, np.int64(0), np.int64(0)
+    k = w.pairs[p].oldest
+    while k != NIL and (most == 0 or count < most):
+        amount = w.slots[k].amount
+        if not is_urgent_slot(w, k):
+            if amount > room - bound:
+                break
+            bound += amount
+        keeps = k
+        pays += amount
+        count += 1
+        k = w.slots[k].newer
+    return keeps, pays
+
+
+@part
+def settle_two_sides(w: Work, i_next: int, i_keeps: int, j_next: int, j_keeps: int, mechanism: int) -> int:
+    """Settles a stretch of a pair and one of its reverse, slots from the one to the other, in Queue 2 order.
+
+    Returns who gained, NIL if nobody did.
+    """
+    i, j = w.slots[i_next].sender, w.slots[j_next].sender
+    i_is_oldest, j_is_oldest = w.slots[i_next].older == NIL, w.slots[j_next].older == NIL
     i_end, j_end = w.slots[i_keeps].newer, w.slots[j_keeps].newer
     first_settlement = w.counts[0].settled
     i_pays = np.int64(0)
@@ -142,14 +180,16 @@ def _settle_pair(w: Work, p: int, q: int, i_keeps: int, j_keeps: int) -> int:
             k = j_next
             j_next = w.slots[k].newer
             j_pays += w.slots[k].amount
-        settle(w, k, BILATERAL)
-    touch_if_pair_goes_on(w, i_keeps)
-    touch_if_pair_goes_on(w, j_keeps)
+        settle(w, k, mechanism)
+    if i_is_oldest:
+        touch_if_pair_goes_on(w, i_keeps)
+    if j_is_oldest:
+        touch_if_pair_goes_on(w, j_keeps)
     change(w, i, j_pays - i_pays)
     change(w, j, i_pays - j_pays)
-    cycle_agent(w, i, j_pays - i_pays)
-    cycle_agent(w, j, i_pays - j_pays)
-    cycle(w, first_settlement, i_pays + j_pays, abs(i_pays - j_pays), BILATERAL, False)
+    cycle_agent(w, min(i, j), j_pays - i_pays if i < j else i_pays - j_pays)
+    cycle_agent(w, max(i, j), i_pays - j_pays if i < j else j_pays - i_pays)
+    cycle(w, first_settlement, i_pays + j_pays, abs(i_pays - j_pays), mechanism, False)
     if i_pays == j_pays:
         return NIL
     return i if j_pays > i_pays else j

@@ -1,9 +1,12 @@
 """The legs that lead back to where a ring search starts."""
 
+from typing import Any
+
 import numpy as np
 
-from sim_engine.kernel.jit import highest_bit, inlined, part, spliced
+from sim_engine.kernel.jit import highest_bit, inlined, is_plain, part, spliced
 from sim_engine.kernel.layout import INFINITE, Work
+from sim_engine.kernel.limits import held_back
 
 _FEW = 16
 """So many legs are looked through quicker than sorted."""
@@ -22,6 +25,8 @@ def note_closing_legs(w: Work, start: int) -> None:
         closing.amount = leg.amount
         closing.pair = leg.pair
         closing.search = search.number
+        if not is_plain(w):
+            closing.is_urgent = leg.is_urgent
     if account.payers > _FEW:
         _sort_by_size(w, start)
 
@@ -41,10 +46,16 @@ def least_needed(w: Work, start: int, last_min: int, last_max: int) -> int:
     for at in range(np.uint64(account.payers_from), np.uint64(account.payers_from + account.payers)):
         leg = w.legs_in[at]
         if last_min <= leg.amount <= last_max:
-            least = min(least, leg.amount - w.agents[leg.agent].available)
+            least = min(least, _needed(w, leg))
             w.closers[search.closers] = leg.agent
             search.closers += 1
     return least
+
+
+@inlined
+def _needed(w: Work, leg: Any) -> int:
+    """What the payer of a closing leg must be paid to pay it."""
+    return leg.amount - (w.agents[leg.agent].available - held_back(w, leg.agent, leg.is_urgent))
 
 
 @inlined
@@ -75,7 +86,7 @@ def _sort_by_size(w: Work, start: int) -> None:
     for at in range(first, end):
         leg = w.legs_in[at]
         size = _size_class(leg.amount)
-        needed = leg.amount - w.agents[leg.agent].available
+        needed = _needed(w, leg)
         sized = w.sized[w.class_ends[size]]
         sized.amount = leg.amount
         sized.needed = needed

@@ -4,10 +4,11 @@ import numpy as np
 
 from sim_engine.kernel.accounts import change
 from sim_engine.kernel.heap import pop, push
-from sim_engine.kernel.jit import part, spliced
+from sim_engine.kernel.jit import inlined, is_plain, part, spliced
 from sim_engine.kernel.layout import NIL, Work
+from sim_engine.kernel.limits import held_back, room_of_pair
 from sim_engine.kernel.lsm.run import may_try_another_scope
-from sim_engine.kernel.queue2 import settle, touch_if_pair_goes_on
+from sim_engine.kernel.queue2 import is_urgent_slot, settle, touch_if_pair_goes_on
 from sim_engine.kernel.recording import cycle, cycle_agent
 from sim_engine.vocabulary import GRIDLOCK
 
@@ -29,6 +30,8 @@ def resolve_gridlock(w: Work) -> bool:
 @spliced
 def _drop_what_is_not_covered(w: Work) -> int:
     """The netting rule. Returns how many items remain; those of an agent stand in its line before its cursor."""
+    if not is_plain(w):
+        return _drop_what_breaks_a_bound(w)
     remaining = w.counts[0].queue_size
     in_deficit = np.uint64(0)
     for agent in range(np.uint64(w.agents.shape[0])):
@@ -58,6 +61,85 @@ def _drop_what_is_not_covered(w: Work) -> int:
         w.positions[agent] = position
         w.cursors[agent] = cursor
     return remaining
+
+
+@part
+def _drop_what_breaks_a_bound(w: Work) -> int:
+    """The same where agents have limits or a reservation, too; offsets[agent] is 1 while it is on the stack."""
+    remaining = w.counts[0].queue_size
+    for agent in range(np.uint64(w.agents.shape[0])):
+        account = w.agents[agent]
+        w.positions[agent] = account.available + account.incoming
+        w.cursors[agent] = account.end
+        w.offsets[agent] = 0
+    for agent in range(np.uint64(w.agents.shape[0])):
+        if w.behaviours[agent].limits_end > w.behaviours[agent].limits_from:
+            barred = _first_barred(w, agent)
+            while w.cursors[agent] > barred:
+                remaining -= _drop_newest(w, agent)
+    on_stack = np.uint64(0)
+    for agent in range(np.uint64(w.agents.shape[0])):
+        if _is_short(w, agent):
+            w.offsets[agent] = 1
+            w.stack[on_stack] = agent
+            on_stack += np.uint64(1)
+    while on_stack > 0:
+        on_stack -= np.uint64(1)
+        agent = w.stack[on_stack]
+        w.offsets[agent] = 0
+        while _is_short(w, agent):
+            receiver = w.lines[w.cursors[agent] - np.uint32(1)].receiver
+            remaining -= _drop_newest(w, agent)
+            if w.offsets[receiver] == 0 and receiver != agent and _is_short(w, receiver):
+                w.offsets[receiver] = 1
+                w.stack[on_stack] = receiver
+                on_stack += np.uint64(1)
+    return remaining
+
+
+@inlined
+def _drop_newest(w: Work, agent: int) -> int:
+    """Moves an agent's cursor before what stands last before it. Returns how many items that drops: 0 for a hole."""
+    w.cursors[agent] -= np.uint32(1)
+    waiting = w.lines[w.cursors[agent]]
+    if waiting.slot == NIL:
+        return 0
+    w.positions[agent] += waiting.amount
+    w.positions[waiting.receiver] -= waiting.amount
+    return 1
+
+
+@part
+def _is_short(w: Work, agent: int) -> bool:
+    """Whether an agent's remaining items take more out of it than its bounds allow; its cursor steps over holes."""
+    account = w.agents[agent]
+    while w.cursors[agent] > account.first and w.lines[w.cursors[agent] - np.uint32(1)].slot == NIL:
+        w.cursors[agent] -= np.uint32(1)
+    if w.cursors[agent] == account.first:
+        return False  # it only receives
+    newest = w.lines[w.cursors[agent] - np.uint32(1)].slot
+    return w.positions[agent] < held_back(w, agent, is_urgent_slot(w, newest))
+
+
+@part
+def _first_barred(w: Work, agent: int) -> int:
+    """Where in an agent's line a bilateral limit is exceeded first; the line's end if nowhere."""
+    behaviour, first = w.behaviours[agent], w.agents[agent].end
+    for at in range(behaviour.limits_from, behaviour.limits_end):
+        p = w.limit_pairs[at]
+        room = room_of_pair(w, p)
+        k = w.pairs[p].oldest
+        if k == NIL or w.pairs[p].total <= room:
+            continue
+        while k != NIL:
+            slot = w.slots[k]
+            if not is_urgent_slot(w, k):
+                if slot.amount > room:
+                    first = min(first, slot.in_line)
+                    break
+                room -= slot.amount
+            k = slot.newer
+    return first
 
 
 @spliced

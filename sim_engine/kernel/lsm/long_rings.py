@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from sim_engine.kernel.jit import inlined, part, spliced
+from sim_engine.kernel.jit import inlined, is_plain, part, spliced
 from sim_engine.kernel.layout import INFINITE, Work
+from sim_engine.kernel.limits import held_back, held_back_at
 
 
 @part
@@ -52,7 +53,9 @@ def _start_admits(w: Work, start: int, last: int) -> bool:
     account = w.agents[start]
     first = w.legs_out[w.pairs[w.path[0].pair].leg_out]
     rise = first.amount - last
-    return rise <= account.available and (first.changed >= account.searched or rise > account.low)
+    return rise <= account.available - held_back(w, start, first.is_urgent) and (
+        first.changed >= account.searched or rise > account.low - held_back_at(w, start, first.is_urgent, account.low)
+    )
 
 
 @spliced
@@ -80,7 +83,8 @@ def _order_options(w: Work, start: int, step: int, length: int) -> int:
     options = 0
     for at in range(np.uint64(account.payees_from), np.uint64(account.payees_from + account.payees)):
         leg = w.legs_out[at]
-        if leg.amount > most or leg.amount < _need(w, legs_left, leg.agent):
+        agent = w.path[step].agent
+        if leg.amount > most - held_back(w, agent, leg.is_urgent) or leg.amount < _need(w, legs_left, leg.agent):
             continue
         passed = False
         for before in range(step):
@@ -122,7 +126,8 @@ def _work_out_needs(w: Work, start: int, legs: int) -> bool:
     if search.legs == 0:
         for at in range(np.uint64(account.payers_from), np.uint64(account.payers_from + account.payers)):
             leg = w.legs_in[at]
-            _reach(w, 1, leg.agent, leg.amount)
+            if is_plain(w) or leg.amount < INFINITE:
+                _reach(w, 1, leg.agent, leg.amount + held_back(w, leg.agent, leg.is_urgent))
         search.legs = 1
     agents = np.int64(w.agents.shape[0])
     while search.legs < legs and search.reached > 0:
@@ -137,14 +142,17 @@ def _work_out_needs(w: Work, start: int, legs: int) -> bool:
             need = _need(w, known, agent)
             for at in range(np.uint64(payee.payers_from), np.uint64(payee.payers_from + payee.payers)):
                 leg = w.legs_in[at]
-                if leg.amount >= need and leg.agent != start:
-                    _reach(w, known + 1, leg.agent, leg.amount)
+                if leg.amount >= need and leg.agent != start and (is_plain(w) or leg.amount < INFINITE):
+                    _reach(w, known + 1, leg.agent, leg.amount + held_back(w, leg.agent, leg.is_urgent))
     return search.reached > 0
 
 
 @inlined
 def _reach(w: Work, legs: int, agent: int, amount: int) -> None:
-    """So many legs, of which the agent pays the first, lead back to the start."""
+    """So many legs lead back to the start; the agent pays the first out of what it is paid and all it has available.
+
+    amount: of that first leg, and what the agent has but must not pay it with.
+    """
     search = w.search[0]
     agents = np.int64(w.agents.shape[0])
     need = w.needs[(legs - 1) * agents + np.int64(agent)]

@@ -5,6 +5,7 @@ import numpy as np
 from sim_engine.kernel.accounts import change, untouch
 from sim_engine.kernel.jit import lowest_bit, part, spliced
 from sim_engine.kernel.layout import INFINITE, Work
+from sim_engine.kernel.limits import held_back, held_back_at
 from sim_engine.kernel.lsm.closing_legs import note_closing_legs
 from sim_engine.kernel.lsm.long_rings import first_long_path
 from sim_engine.kernel.lsm.run import may_try_another_scope
@@ -83,8 +84,9 @@ def _admit_first_legs(w: Work, start: int) -> int:
     admitted = np.uint64(0)
     for at in range(np.uint64(account.payees_from), np.uint64(account.payees_from + account.payees)):
         leg = w.legs_out[at]
-        if leg.amount - available <= largest_in and (
-            leg.changed >= account.searched or (available > low and leg.amount - smallest_in > low)
+        if leg.amount - (available - held_back(w, start, leg.is_urgent)) <= largest_in and (
+            leg.changed >= account.searched
+            or (available > low and leg.amount - smallest_in > low - held_back_at(w, start, leg.is_urgent, low))
         ):
             w.admitted[admitted] = at
             admitted += np.uint64(1)

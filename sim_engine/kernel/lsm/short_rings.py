@@ -4,8 +4,9 @@ import numpy as np
 
 from sim_engine.kernel.jit import inlined, spliced
 from sim_engine.kernel.layout import INFINITE, NIL, Work
+from sim_engine.kernel.limits import held_back, held_back_at
 from sim_engine.kernel.lsm.closing_legs import least_needed
-from sim_engine.kernel.queue2 import pair_entry
+from sim_engine.kernel.pair_table import pair_entry
 
 _LOOK_UP_RATIO = 8
 """Looking a pair up costs as much as looking at so many legs."""
@@ -33,8 +34,10 @@ def first_short_path(w: Work, start: int, admitted: int) -> int:
             continue
         if second.available + first.amount < second.smallest:
             continue
-        last_min = first.amount - available
-        last_max = INFINITE if first.changed >= account.searched else first.amount - low - 1
+        last_min = first.amount - (available - held_back(w, start, first.is_urgent))
+        last_max = INFINITE
+        if first.changed < account.searched:
+            last_max = first.amount - (low - held_back_at(w, start, first.is_urgent, low)) - 1
         needed = least_needed(w, start, last_min, last_max)
         if needed == INFINITE:
             continue
@@ -76,7 +79,12 @@ def _likely_second_legs(w: Work, start: int, second_agent: int, paid: int, neede
         third = w.agents[leg.agent]
         has = third.available + leg.amount
         w.options[likely] = at
-        likely += np.uint64((leg.amount <= most) & (has >= needed) & (has >= third.smallest) & (leg.agent != start))
+        likely += np.uint64(
+            (leg.amount <= most - held_back(w, second_agent, leg.is_urgent))
+            & (has >= needed)
+            & (has >= third.smallest)
+            & (leg.agent != start)
+        )
     return likely
 
 
@@ -104,17 +112,17 @@ def _first_fourth(w: Work, second_agent: int, third_agent: int, paid: int, last_
                 entry = w.pair_entries[pair_entry(w, third_agent, agent)]
                 if entry.key != 0:
                     pair = w.pairs[entry.pair]
-                    if (
-                        pair.oldest != NIL
-                        and pair.oldest_amount <= most
-                        and w.closings[agent].amount <= w.agents[agent].available + pair.oldest_amount
-                    ):
-                        found, lowest = pair.leg_out, agent
+                    if pair.oldest != NIL:
+                        leg = w.legs_out[pair.leg_out]
+                        if leg.amount <= most - held_back(w, third_agent, leg.is_urgent) and _can_close(
+                            w, agent, leg.amount
+                        ):
+                            found, lowest = pair.leg_out, agent
         return found
     for at in range(np.uint64(third.payees_from), np.uint64(third.payees_from + third.payees)):
         leg = w.legs_out[at]
         if (
-            leg.amount <= most
+            leg.amount <= most - held_back(w, third_agent, leg.is_urgent)
             and _may_close(w, leg.agent, leg.amount, last_min, last_max)
             and leg.agent != second_agent
             and leg.agent < lowest
@@ -128,10 +136,15 @@ def _may_close(w: Work, agent: int, paid: int, last_min: int, last_max: int) -> 
     """Whether an agent that was paid so much can pay its leg back to the start, and that leg is within the bounds."""
     closing = w.closings[agent]
     return (
-        closing.search == w.search[0].number
-        and last_min <= closing.amount <= last_max
-        and closing.amount <= w.agents[agent].available + paid
+        closing.search == w.search[0].number and last_min <= closing.amount <= last_max and _can_close(w, agent, paid)
     )
+
+
+@inlined
+def _can_close(w: Work, agent: int, paid: int) -> bool:
+    """Whether an agent with a leg back to the start can pay it out of what it was paid and what it has."""
+    closing = w.closings[agent]
+    return closing.amount <= w.agents[agent].available - held_back(w, agent, closing.is_urgent) + paid
 
 
 @inlined
