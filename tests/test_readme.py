@@ -96,6 +96,21 @@ def test_links_and_files_that_are_named_exist() -> None:
     assert [name for name in named if not (PROJECT_ROOT / name).exists()] == []
 
 
+def test_places_that_are_named_for_additions_exist() -> None:
+    page = (PROJECT_ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+    files = re.findall(r"`((?:\w+/)+[\w.]+\.\w+|\w+/(?:\w+/)*)`", page)
+    assert len(files) >= 20
+    assert [file for file in files if not (PROJECT_ROOT / file).exists()] == []
+    named = [
+        (file, name.strip("`"))
+        for file, names in re.findall(r"`([\w/.]+\.\w+)` \(((?:`\w+`(?:, )?)+)\)", page)
+        for name in names.split(", ")
+    ]
+    assert len(named) >= 20
+    said = [(file, name) for file, name in named if name not in (PROJECT_ROOT / file).read_text(encoding="utf-8")]
+    assert said == []
+
+
 def test_every_section_of_the_specification_that_is_cited_exists() -> None:
     specification = (PROJECT_ROOT / "docs" / "specification.md").read_text(encoding="utf-8")
     sections = set(re.findall(r"^## (\d+)\.", specification, re.MULTILINE))
@@ -106,6 +121,27 @@ def test_every_section_of_the_specification_that_is_cited_exists() -> None:
     cited = {section for file in places for section in re.findall(r"SPEC (\d+)", file.read_text(encoding="utf-8"))}
     assert {"3", "4", "5"} <= cited
     assert cited <= sections
+
+
+def test_careful_banks_do_what_is_said_of_them(tmp_path: Path) -> None:
+    file = tmp_path / "careful_banks.yaml"
+    file.write_text("\n".join(block_that_begins("name: careful_banks")), encoding="utf-8")
+    simulation = Simulation(load_scenario(file))
+    (record,) = simulation.run()
+    ids, settled, events, costs = (
+        record.transactions.ids, record.settlements, record.collateral_events, record.agent_costs,
+    )  # fmt: skip
+    assert [(ids[row], tick) for row, tick in zip(settled.transactions, settled.ticks, strict=True)] == [
+        ("T2", 1),
+        ("T1", 2),
+    ]
+    assert list(zip(events.agents, events.ticks, events.posted_after, strict=True)) == [
+        (1, 1, 44_444_445),
+        (1, 31, 11_111_112),
+    ]
+    assert (costs.delay.tolist(), costs.collateral.tolist()) == ([50, 0], [0, 1276])
+    for figure in ("44,444,445", "11,111,112", "1,276", "BANK_A 50,"):
+        assert " ".join(README.split()).count(figure) == 1
 
 
 def test_the_run_file_is_the_one_that_is_shown() -> None:

@@ -9,6 +9,10 @@
     #   queued: none
     #   balances: BANK_A 0, BANK_B 0, BANK_C 0
 
+Three lines more stand there where there is something to say: `held: T5`, in Queue 1 at the end of the day;
+`collateral: posted at tick 2: BANK_A 50000`, what is posted from then on; `waits: T4 liquidity`, why each transaction
+that settled or stayed joined Queue 2. Without the first two there must be nothing such; the third may be left out.
+
 A scenario of several days says `Expect on day 0:` and so on, each day with all four lines. One too large for that
 states bounds instead, under `Expect on each day:` and `Expect in the run:`, such as `settled: at least 0.85 of the
 value outstanding`; MEASURES lists what they can be stated for. `Why` is the hand-work behind the numbers, for readers.
@@ -19,12 +23,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from sim_engine.vocabulary import MECHANISMS
+from sim_engine.vocabulary import COLLATERAL_ACTIONS, MECHANISMS, WAIT_REASONS
 
 OUTCOME_WORDS = ("settled", "cycles", "queued", "balances")
 """What the head of every scenario states."""
 
-LSM_MECHANISMS = ("bilateral", "ring", "gridlock")
+OPTIONAL_WORDS = ("held", "collateral", "waits")
+"""What it states where there is something to say."""
+
+LSM_MECHANISMS = ("bilateral", "ring", "gridlock", "entry_offset")
 
 MEASURES = {
     "payments": "",
@@ -81,17 +88,31 @@ class Cycle:
 
 
 @dataclass(frozen=True)
+class CollateralChange:
+    """A change of posted collateral; posted: minor units from then on."""
+
+    action: str
+    tick: int
+    agent: str
+    posted: int
+
+
+@dataclass(frozen=True)
 class DayOutcome:
     """What a day is to leave behind.
 
     settled: in the order of their steps, those of one simultaneous step by name. cycles: in the order of cycle_seq.
-    queued: in the order of the queue. balances: by agent, minor units.
+    queued: in the order of the queue. balances: by agent, minor units. held: in Queue 1, by agent and arrival.
+    collateral: in the order of event_seq. waits: by transaction; None if the head does not say.
     """
 
     settled: tuple[Settlement, ...]
     cycles: tuple[Cycle, ...]
     queued: tuple[str, ...]
     balances: dict[str, int]
+    held: tuple[str, ...] = ()
+    collateral: tuple[CollateralChange, ...] = ()
+    waits: dict[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -187,13 +208,16 @@ def _census(text: str) -> Census:
 
 
 def _outcome(lines: Iterable[str], heading: str) -> DayOutcome:
-    stated = _stated(lines, OUTCOME_WORDS)
+    stated = _stated(lines, (*OUTCOME_WORDS, *OPTIONAL_WORDS))
     _demand(OUTCOME_WORDS, stated, f"'{heading}'")
     return DayOutcome(
         settled=tuple(one for part in _parts(stated["settled"], "; ") for one in _settlements(part)),
         cycles=tuple(_cycle(part) for part in _parts(stated["cycles"], "; ")),
         queued=tuple(_parts(stated["queued"], " ")),
         balances=_balances(stated["balances"]),
+        held=tuple(_parts(stated.get("held", "none"), " ")),
+        collateral=tuple(_collateral(part) for part in _parts(stated.get("collateral", "none"), "; ")),
+        waits=_waits(stated["waits"]) if "waits" in stated else None,
     )
 
 
@@ -218,6 +242,22 @@ def _cycle(text: str) -> Cycle:
         int(gross),
         int(net),
     )
+
+
+def _collateral(text: str) -> CollateralChange:
+    found = _match(r"(\w+) at tick (\d+): (\S+) (\d+)", text, "collateral: ACTION at tick N: AGENT N; ...")
+    action, tick, agent, posted = found.groups()
+    return CollateralChange(_known(action, COLLATERAL_ACTIONS), int(tick), agent, int(posted))
+
+
+def _waits(text: str) -> dict[str, str]:
+    waits: dict[str, str] = {}
+    for part in _parts(text, ", "):
+        transaction, reason = _match(r"(\S+) (\w+)", part, "waits: T1 REASON, T2 REASON").groups()
+        if transaction in waits:
+            raise HeadError(f"waits: {transaction} stands twice")
+        waits[transaction] = _known(reason, WAIT_REASONS)
+    return waits
 
 
 def _balances(text: str) -> dict[str, int]:

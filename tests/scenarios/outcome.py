@@ -6,12 +6,14 @@ from fractions import Fraction
 import numpy as np
 
 from sim_engine import DayRecord, Scenario, Simulation
-from sim_engine.vocabulary import IMMEDIATE, MECHANISMS
+from sim_engine.vocabulary import COLLATERAL_ACTIONS, IMMEDIATE, MECHANISMS, NONE, WAIT_REASONS
 from tests.scenarios.head_comment import (
     LSM_MECHANISMS,
+    OPTIONAL_WORDS,
     OUTCOME_WORDS,
     Bound,
     Census,
+    CollateralChange,
     Cycle,
     DayOutcome,
     Head,
@@ -24,7 +26,8 @@ def differences(head: Head, simulation: Simulation) -> list[str]:
     found = [f"census: {line}" for line in _compared(vars(head.census), vars(census_of(simulation.scenario)))]
     for day, expected in enumerate(head.days):
         actual = day_outcome_of(simulation, day)
-        found += [f"day {day}, {line}" for line in _compared(vars(expected), vars(actual), OUTCOME_WORDS)]
+        words = (*OUTCOME_WORDS, *(word for word in OPTIONAL_WORDS if vars(expected)[word] is not None))
+        found += [f"day {day}, {line}" for line in _compared(vars(expected), vars(actual), words)]
     by_day = [measures_of(simulation.scenario, record) for record in simulation.records if head.each_day]
     for bound in head.each_day:
         found += [f"day {day}, {line}" for day, values in enumerate(by_day) for line in _outside(bound, values)]
@@ -54,13 +57,16 @@ def day_outcome_of(simulation: Simulation, day: int) -> DayOutcome:
     """What a day left behind."""
     record = simulation.records[day]
     ids, settlements, queued = record.transactions.ids, record.settlements, record.queued_at_end
+    agents, changes = simulation.scenario.agent_ids, record.collateral_events
     steps = [
         (int(seq), Settlement(ids[row], MECHANISMS[mechanism], int(tick)))
         for seq, row, mechanism, tick in zip(
             settlements.seqs, settlements.transactions, settlements.mechanisms, settlements.ticks, strict=True
         )
     ]
-    assert (queued.queues == 2).all(), "heads say nothing of Queue 1"
+    in_queue2 = queued.queues == 2
+    entered = [*settlements.transactions, *queued.transactions[in_queue2]]
+    reasons = [*settlements.wait_reasons, *queued.wait_reasons[in_queue2]]
     return DayOutcome(
         settled=tuple(settlement for _, settlement in sorted(steps, key=lambda step: (step[0], step[1].transaction))),
         cycles=tuple(
@@ -74,8 +80,16 @@ def day_outcome_of(simulation: Simulation, day: int) -> DayOutcome:
             )
             for cycle in simulation.get_lsm_cycles_for_day(day)
         ),
-        queued=tuple(ids[row] for row in queued.transactions),
-        balances=dict(zip(simulation.scenario.agent_ids, record.agent_days.closing_balances.tolist(), strict=True)),
+        queued=tuple(ids[row] for row in queued.transactions[in_queue2]),
+        balances=dict(zip(agents, record.agent_days.closing_balances.tolist(), strict=True)),
+        held=tuple(ids[row] for row in queued.transactions[~in_queue2]),
+        collateral=tuple(
+            CollateralChange(COLLATERAL_ACTIONS[action], int(tick), agents[agent], int(posted))
+            for action, tick, agent, posted in zip(
+                changes.actions, changes.ticks, changes.agents, changes.posted_after, strict=True
+            )
+        ),
+        waits={ids[row]: WAIT_REASONS[reason] for row, reason in zip(entered, reasons, strict=True) if reason != NONE},
     )
 
 

@@ -12,22 +12,36 @@ FOLDER = Path(__file__).parents[2] / "scenarios"
 FILES = sorted(FOLDER.rglob("*.y*ml"))
 
 PROMISED = {
+    "bilateral_limit_blocks_a_pair",
     "carried_over_night",
+    "collateral_posted_and_returned",
     "descending_ring",
     "gridlock_without_a_simple_ring",
     "infeasible_pair",
+    "keeps_a_buffer",
+    "matching_cycles",
+    "multilateral_limit_waits_for_receipts",
+    "nobody_pays_first",
+    "offset_on_entry",
+    "released_near_the_deadline",
     "research_day",
+    "reserved_for_urgent_payments",
     "ring_with_a_small_extra_payment",
     "ring_with_one_poor_bank",
     "settles_without_lsm",
     "three_bank_ring",
+    "throughput_guideline",
     "two_bank_mutual",
     "two_bank_unequal",
+    "waits_on_one_day_and_pays_on_the_next",
 }
 
 RING = (FOLDER / "three_bank_ring.yaml").read_text()
 NIGHT = (FOLDER / "carried_over_night.yaml").read_text()
 RESEARCH = (FOLDER / "research_day.yaml").read_text()
+LIMIT = (FOLDER / "bilateral_limit_blocks_a_pair.yaml").read_text()
+COLLATERAL = (FOLDER / "collateral_posted_and_returned.yaml").read_text()
+HELD = (FOLDER / "nobody_pays_first.yaml").read_text()
 
 
 def ran(name: str, **changes: object) -> Simulation:
@@ -88,6 +102,37 @@ def test_a_wrong_expectation_is_found(said, instead, complaint):
     assert [line.split(": expected")[0] for line in found] == [complaint]
 
 
+@pytest.mark.parametrize(
+    ("text", "said", "instead", "complaint"),
+    [
+        (LIMIT, "T1 bilateral_limit", "T1 liquidity", "day 0, waits"),
+        (LIMIT, ", T2 liquidity", "", "day 0, waits"),
+        (LIMIT, "T1 bilateral_limit, T2 liquidity", "none", "day 0, waits"),
+        (HELD, "held: T1 T2", "held: T2 T1", "day 0, held"),
+        (HELD, "#   held: T1 T2\n", "", "day 0, held"),
+        (COLLATERAL, "posted at tick 2", "posted at tick 3", "day 0, collateral"),
+        (COLLATERAL, "BANK_A 50000;", "BANK_A 49999;", "day 0, collateral"),
+        (COLLATERAL, "withdrawn at tick 6", "posted at tick 6", "day 0, collateral"),
+        (COLLATERAL, "; withdrawn at tick 6: BANK_A 0", "", "day 0, collateral"),
+    ],
+)
+def test_a_wrong_expectation_of_how_banks_behave_is_found(text, said, instead, complaint):
+    name = text.split("\nname: ")[1].split("\n")[0]
+    found = differences(parse_head(said_otherwise(text, said, instead)), ran(name))
+    assert [line.split(": expected")[0] for line in found] == [complaint]
+
+
+def test_collateral_that_a_head_does_not_state_is_found():
+    lines = [line for line in COLLATERAL.splitlines(keepends=True) if not line.startswith("#   collateral:")]
+    found = differences(parse_head("".join(lines)), ran("collateral_posted_and_returned"))
+    assert [line.split(": expected")[0] for line in found] == ["day 0, collateral"]
+
+
+def test_a_head_may_leave_out_why_payments_waited():
+    head = parse_head(said_otherwise(LIMIT, "#   waits: T1 bilateral_limit, T2 liquidity\n", ""))
+    assert differences(head, ran("bilateral_limit_blocks_a_pair")) == []
+
+
 def test_a_wrong_expectation_of_a_later_day_is_found():
     head = parse_head(said_otherwise(NIGHT, "balances: BANK_A 0, BANK_B 20000", "balances: BANK_A 20000, BANK_B 0"))
     assert [line.split(": expected")[0] for line in differences(head, ran("carried_over_night"))] == ["day 1, balances"]
@@ -143,6 +188,11 @@ def test_an_expectation_that_is_not_understood_is_never_skipped(said, instead, c
         (NIGHT, "# Expect on day 1:", "# Expect on each day:", "not both"),
         (RESEARCH, "cycles by ring:", "cycles by chance:", "'cycles by chance' is no word"),
         (RESEARCH, "of the value outstanding", "of something", "does not have the form"),
+        (LIMIT, "T1 bilateral_limit", "T1 shyness", "'shyness' is no word"),
+        (LIMIT, "T1 bilateral_limit, T2", "T1 bilateral_limit, T1", "T1 stands twice"),
+        (LIMIT, "T1 bilateral_limit, T2 liquidity", "T1, T2", "does not have the form"),
+        (COLLATERAL, "posted at tick 2: BANK_A", "pledged at tick 2: BANK_A", "'pledged' is no word"),
+        (COLLATERAL, "BANK_A 50000;", "BANK_A;", "does not have the form"),
         (RESEARCH, "#   cycles by gridlock:", "#   settled:", "'settled' is no word"),
         (RESEARCH, "#   balances: at most 0.5 of the liquidity with one agent\n", "", "does not state: balances"),
     ],

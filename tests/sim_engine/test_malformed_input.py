@@ -17,6 +17,11 @@ def arrival(**changes: object) -> str:
     return f"{HEAD}arrivals: [{{{members}}}]\n"
 
 
+def agent(stated: str) -> str:
+    """A scenario whose first agent states more than it must."""
+    return HEAD.replace("{id: BANK_A, opening_balance: 0}", f"{{id: BANK_A, opening_balance: 0, {stated}}}")
+
+
 MALFORMED: dict[str, tuple[str, str]] = {
     "empty file": ("", "  the file is empty; see scenarios/ for files to start from"),
     "comments alone": ("# a scenario\n", "  the file is empty; see scenarios/ for files to start from"),
@@ -133,12 +138,155 @@ MALFORMED: dict[str, tuple[str, str]] = {
     ),
     "arrivals that are no list": (HEAD + "arrivals: {T1: 5}\n", "  arrivals: found {'T1': 5}; must be a list"),
     "an arrival that is no mapping": (HEAD + "arrivals: [5]\n", "  arrivals[0]: found 5; must hold keys and values"),
-    "costs": (HEAD + "costs: {overdraft: 1}\n", "  costs: cannot be charged yet; leave the key out"),
-    "collateral": (
-        HEAD + "collateral: {}\n",
-        "  collateral: cannot change during a run yet; state 'posted_collateral' and 'haircut_bp' per agent",
+    "an unknown policy": (
+        agent("policy: deadlines"),
+        "  agents[0].policy.deadlines: unknown key; did you mean 'deadline'?",
     ),
-    "limits": (HEAD + "limits: {}\n", "  limits: cannot be simulated yet; leave the key out"),
+    "a policy without its parameter": (
+        agent("policy: receipt_reactive"),
+        "  agents[0].policy.receipt_reactive.allowance: missing; this key is needed",
+    ),
+    "a policy that lacks one of two parameters": (
+        agent("policy: {liquidity_aware: {target_buffer: 500}}"),
+        "  agents[0].policy.liquidity_aware.urgency_ticks: missing; this key is needed",
+    ),
+    "a misspelt parameter of a policy": (
+        agent("policy: {deadline: {urgency: 3}}"),
+        "  agents[0].policy.deadline.urgency: unknown key; did you mean 'urgency_ticks'?\n"
+        "  agents[0].policy.deadline.urgency_ticks: missing; this key is needed",
+    ),
+    "a negative parameter of a policy": (
+        agent("policy: {deadline: {urgency_ticks: -1}}"),
+        "  agents[0].policy.deadline.urgency_ticks: found -1; must be at least 0",
+    ),
+    "a negative allowance": (
+        agent("policy: {receipt_reactive: {allowance: -1}}"),
+        "  agents[0].policy.receipt_reactive.allowance: found -1; must be at least 0",
+    ),
+    "two policies at once": (
+        agent("policy: {fifo: {}, deadline: {urgency_ticks: 1}}"),
+        "  agents[0].policy: found {'fifo': {}, 'deadline': {'urgency_ticks': 1}}; must be one of fifo, deadline, "
+        "liquidity_aware, receipt_reactive, scheduled, with its parameters below it",
+    ),
+    "a throughput guideline without a step": (
+        agent("policy: {scheduled: {profile: []}}"),
+        "  agents[0].policy.scheduled.profile: needs at least 1, has 0",
+    ),
+    "a throughput guideline whose shares fall": (
+        agent("policy: {scheduled: {profile: [{tick: 2, share_bp: 5}, {tick: 3, share_bp: 4}]}}"),
+        "  agents[0].policy.scheduled.profile: found [{'tick': 2, 'share_bp': 5}, {'tick': 3, 'share_bp': 4}]; "
+        "ticks and shares must ascend, each tick stated once",
+    ),
+    "a throughput guideline that states a tick twice": (
+        agent("policy: {scheduled: {profile: [{tick: 2, share_bp: 5}, {tick: 2, share_bp: 6}]}}"),
+        "  agents[0].policy.scheduled.profile: found [{'tick': 2, 'share_bp': 5}, {'tick': 2, 'share_bp': 6}]; "
+        "ticks and shares must ascend, each tick stated once",
+    ),
+    "a share above the whole": (
+        agent("policy: {scheduled: {profile: [{tick: 2, share_bp: 10001}]}}"),
+        "  agents[0].policy.scheduled.profile[0].share_bp: found 10001; must be at most 10000",
+    ),
+    "policy changes out of order": (
+        agent("policy_changes: [{day: 2, policy: fifo}, {day: 1, policy: fifo}]"),
+        "  agents[0].policy_changes[1].day: found 1; must come after day 2, on which the change before it is; "
+        "put them in order",
+    ),
+    "two policy changes on one day": (
+        agent("policy_changes: [{day: 2, policy: fifo}, {day: 2, policy: fifo}]"),
+        "  agents[0].policy_changes[1].day: found 2; must come after day 2, on which the change before it is; "
+        "put them in order",
+    ),
+    "a policy change on the first day": (
+        agent("policy_changes: [{day: 0, policy: fifo}]"),
+        "  agents[0].policy_changes[0].day: found 0; must be at least 1",
+    ),
+    "a change to an unknown policy": (
+        agent("policy_changes: [{day: 1, policy: fifi}]"),
+        "  agents[0].policy_changes[0].policy.fifi: unknown key; did you mean 'fifo'?",
+    ),
+    "collateral at most below what is posted": (
+        agent("posted_collateral: 10, collateral: {on_need: {max: 5}}"),
+        "  agents[0].collateral.on_need.max: found 5; is below the agent's posted_collateral 10; raise it",
+    ),
+    "collateral that comes back after no tick": (
+        agent("collateral: {return_when_idle: {ticks: 0}}"),
+        "  agents[0].collateral.return_when_idle.ticks: found 0; must be at least 1",
+    ),
+    "a misspelt rule of collateral": (
+        agent("collateral: {on_neeed: {max: 5}}"),
+        "  agents[0].collateral.on_neeed: unknown key; did you mean 'on_need'?",
+    ),
+    "a limit towards an unknown agent": (
+        agent("limits: {bilateral: {BANK_C: 50}}"),
+        "  agents[0].limits.bilateral.BANK_C: no such agent; did you mean 'BANK_B'?",
+    ),
+    "a limit towards itself": (
+        agent("limits: {bilateral: {BANK_A: 50}}"),
+        "  agents[0].limits.bilateral.BANK_A: an agent pays others only; leave it out",
+    ),
+    "a negative bilateral limit": (
+        agent("limits: {bilateral: {BANK_B: -50}}"),
+        "  agents[0].limits.bilateral.BANK_B: found -50; must be at least 0",
+    ),
+    "a negative multilateral limit": (
+        agent("limits: {multilateral: -50}"),
+        "  agents[0].limits.multilateral: found -50; must be at least 0",
+    ),
+    "a negative reservation": (
+        agent("reserved_for_urgent: -1"),
+        "  agents[0].reserved_for_urgent: found -1; must be at least 0",
+    ),
+    "an unknown rule of entry": (
+        HEAD + "queue2: {entry: urgent}\n",
+        "  queue2.entry: found 'urgent'; must be one of 'settle', 'settle_urgent' or 'queue'",
+    ),
+    "an offset on entry where entry only queues": (
+        HEAD + "queue2: {entry: queue}\nlsm: {entry_offset: true}\n",
+        "  lsm.entry_offset: found true; does nothing where 'queue2.entry: queue' lets entry only queue; "
+        "switch one of them off",
+    ),
+    "an offset on entry by preset where entry only queues": (
+        HEAD + "preset: t2\nqueue2: {entry: queue}\n",
+        "  lsm.entry_offset: found true; does nothing where 'queue2.entry: queue' lets entry only queue; "
+        "switch one of them off",
+    ),
+    "a bilateral offset of no payment": (
+        HEAD + "lsm: {bilateral_max_payments: 0}\n",
+        "  lsm.bilateral_max_payments: found 0; must be at least 1",
+    ),
+    "rings that are too long": (
+        HEAD + "lsm: {max_cycle_length: 11}\n",
+        "  lsm.max_cycle_length: found 11; must be at most 10",
+    ),
+    "a cost without its unit": (
+        HEAD + "costs: {overdraft: 1}\n",
+        "  costs.overdraft: unknown key; did you mean 'overdraft_bp'?",
+    ),
+    "a negative cost": (HEAD + "costs: {delay_bp: -1}\n", "  costs.delay_bp: found -1; must be at least 0"),
+    "a cost of more than a hundred times the value": (
+        HEAD + "costs: {unsettled_bp: 1000001}\n",
+        "  costs.unsettled_bp: found 1000001; must be at most 1000000",
+    ),
+    "a cost in parts of a basis point": (
+        HEAD + "costs: {collateral_bp: 0.5}\n",
+        "  costs.collateral_bp: found 0.5; must be a whole number",
+    ),
+    "a weight of an unknown priority": (
+        HEAD + "costs: {delay_weights: {high: 200}}\n",
+        "  costs.delay_weights.high: unknown key; known are: urgent, normal, low",
+    ),
+    "an unknown preset": (
+        HEAD + "preset: target2\n",
+        "  preset: found 'target2'; must be one of 'plain_rtgs', 't2', 'chaps', 'rits' or 'lynx'",
+    ),
+    "a misspelt switch over a preset": (
+        HEAD + "preset: t2\nlsm: {rings: true}\n",
+        "  lsm.rings: unknown key; did you mean 'ring'?",
+    ),
+    "no switches over a preset": (
+        HEAD + "preset: t2\nlsm:\n",
+        "  lsm: found null; must hold keys and values; {} for none",
+    ),
     "an unknown selection": (
         HEAD + "lsm: {selection: max_value}\n",
         "  lsm.selection: found 'max_value'; must be 'fifo'",
@@ -146,7 +294,7 @@ MALFORMED: dict[str, tuple[str, str]] = {
     "a switch that is no boolean": (HEAD + "lsm: {ring: 1}\n", "  lsm.ring: found 1; must be true or false"),
     "a word that YAML reads as a boolean": (
         HEAD + "queue2: {entry: no}\n",
-        "  queue2.entry: found false; must be one of 'settle' or 'queue'; "
+        "  queue2.entry: found false; must be one of 'settle', 'settle_urgent' or 'queue'; "
         "YAML reads unquoted yes, no, on and off as true and false",
     ),
     "too many days": (HEAD + "num_days: 366\n", "  num_days: found 366; must be at most 365"),
@@ -199,7 +347,7 @@ agents:
 arrivals:
   - {id: T1, sender: BANK_X, receiver: BANK_B, amount: 5, tick: 25}
   - {id: T1, sender: BANK_B, receiver: BANK_B, amount: 0, tick: 5}
-costs: {}
+costs: {delay_bp: -1}
 num_days: 0
 """)
     assert refusal(file) == message(
@@ -213,7 +361,7 @@ num_days: 0
         "  arrivals[1].id: found 'T1'; duplicate transaction: arrivals[0] bears it already; give each its own\n"
         "  arrivals[1].receiver: found 'BANK_B'; an agent cannot pay itself; name another receiver\n"
         "  arrivals[1].amount: found 0; must be above 0\n"
-        "  costs: cannot be charged yet; leave the key out\n"
+        "  costs.delay_bp: found -1; must be at least 0\n"
         "  num_days: found 0; must be at least 1",
     )
 
@@ -253,7 +401,9 @@ def test_a_payments_file_of_another_kind_is_refused_under_its_own_name(tmp_path:
 def test_a_shown_value_is_cut_when_it_is_long(tmp_path: Path) -> None:
     file = tmp_path / "bad.yaml"
     file.write_text(HEAD + f"queue2: {{entry: {'x' * 500}}}\n")
-    assert refusal(file) == message(file, f"  queue2.entry: found '{'x' * 78}…; must be one of 'settle' or 'queue'")
+    assert refusal(file) == message(
+        file, f"  queue2.entry: found '{'x' * 78}…; must be one of 'settle', 'settle_urgent' or 'queue'"
+    )
 
 
 def test_a_sound_scenario_is_not_refused(tmp_path: Path) -> None:
