@@ -9,6 +9,7 @@ import argparse
 from pathlib import Path
 
 from benchmarks import engine_sections, process_sections, store_sections
+from benchmarks.behaviour import behaviour
 from benchmarks.netting import netting
 from benchmarks.report import page
 from benchmarks.timing import QUICK, Effort, environment_lines
@@ -23,6 +24,7 @@ SECTIONS = {
     "phases": engine_sections.by_phase,
     "keeping": engine_sections.keeping_cycles,
     "growth": engine_sections.growth,
+    "behaviour": behaviour,
     "stored": store_sections.end_to_end,
     "cycles": store_sections.hundred_cycles,
     "many": store_sections.many_simulations,

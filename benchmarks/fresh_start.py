@@ -1,4 +1,7 @@
-"""Run in a fresh process: seconds from before the import of the engine to the end of a smallest first day, as JSON."""
+"""Run in a fresh process: seconds from before the import of the engine to the end of two smallest days, as JSON.
+
+One is plain, in the other banks behave.
+"""
 
 import json
 import time

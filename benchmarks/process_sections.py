@@ -39,7 +39,8 @@ def start(effort: Effort) -> Section:
             cached += [in_fresh_process("benchmarks.fresh_start", environment=cache) for _ in range(2)]
     return Section(
         "Start",
-        "Seconds in a fresh process from before the import of the engine to the end of a smallest first day.",
+        "Seconds in a fresh process from before the import of the engine to the end of two smallest days: a plain one, "
+        "and one in which banks behave.",
         ("compiled code", "seconds"),
         [("compiled afresh", Spread.of(cold).text(2)), ("from the cache", Spread.of(cached).text(2))],
     )

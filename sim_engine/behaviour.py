@@ -1,10 +1,12 @@
 """How agents behave, as a scenario file states it: release policies, collateral, limits, and what it costs them."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Self
 
 from pydantic import Field, field_validator, model_serializer, model_validator
 
 from sim_engine.bounds import DAYS_MAX, TICK_MAX
+from sim_engine.errors import did_you_mean
 from sim_engine.model import Model, Money, Tick
 
 
@@ -54,6 +56,10 @@ class Scheduled(Model):
         return profile
 
 
+def _must_be_one_of(policies: Iterable[str]) -> str:
+    return f"must be one of {', '.join(policies)}, with its parameters below it"
+
+
 class Policy(Model):
     """What leaves an agent's Queue 1: one of these, by name. Whatever it is, urgent transactions leave at once."""
 
@@ -66,12 +72,18 @@ class Policy(Model):
     @model_validator(mode="before")
     @classmethod
     def _named(cls, value: object) -> object:
-        return {value: {}} if isinstance(value, str) else value
+        if isinstance(value, str):
+            if value not in cls.model_fields:
+                raise ValueError(f"no such policy; {did_you_mean(value, cls.model_fields)}")
+            return {value: {}}
+        if not isinstance(value, (dict, cls)):
+            raise ValueError(_must_be_one_of(cls.model_fields))
+        return value
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
         if len(self.model_fields_set) != 1 or self.rules is None:
-            raise ValueError(f"must be one of {', '.join(type(self).model_fields)}, with its parameters below it")
+            raise ValueError(_must_be_one_of(type(self).model_fields))
         return self
 
     @model_serializer(mode="plain")
@@ -117,6 +129,8 @@ class Collateral(Model):
     @model_validator(mode="before")
     @classmethod
     def _named(cls, value: object) -> object:
+        if not isinstance(value, (dict, cls)) and value != "static":
+            raise ValueError("must be 'static', or hold on_need or return_when_idle with what they take below them")
         return {} if value == "static" else value
 
 

@@ -17,10 +17,12 @@ _SMALLEST_DAY = {
 def compile_engine() -> None:
     """Compiles what is compiled when it is first called; with it in the cache already, only loads it.
 
-    All of it: whatever a day needs is compiled as one, so any day that generates payments will do.
+    All of it: whatever a day needs is compiled as one, so any day that generates payments will do, one that is plain
+    and one that is not (ScenarioFile.is_plain).
     """
-    scenario = parse_scenario(_SMALLEST_DAY, source=Path("smallest_day"))
-    run_day(scenario, SystemState.opening(scenario))
+    for queue2 in ({"entry": "settle"}, {"entry": "settle_urgent"}):
+        scenario = parse_scenario(_SMALLEST_DAY | {"queue2": queue2}, source=Path("smallest_day"))
+        run_day(scenario, SystemState.opening(scenario))
 
 
 if __name__ == "__main__":

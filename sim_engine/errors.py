@@ -57,6 +57,8 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(str(word), words, n=1, cutoff=0.6)
     if close:
         return f"did you mean '{close[0]}'?"
+    if not words:
+        return "there are none here; leave it out"
     listed = ", ".join(words[:12]) + (", …" if len(words) > 12 else "")
     return f"known are: {listed}"
 

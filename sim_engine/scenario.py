@@ -280,7 +280,7 @@ def parse_scenario(raw: Mapping[str, Any], *, source: Path) -> Scenario:
     try:
         stated = ScenarioFile.model_validate(raw)
     except ValidationError as error:
-        problems += problems_of(error, ScenarioFile)
+        problems += [_at_its_agent(problem) for problem in problems_of(error, ScenarioFile)]
     problems += _cross_problems(raw)
     if problems or stated is None:
         raise InputError(source, in_file_order(problems, raw))
@@ -301,6 +301,13 @@ def parse_scenario(raw: Mapping[str, Any], *, source: Path) -> Scenario:
     if problems:
         raise InputError(source, problems)
     return Scenario(stated, payments_file)
+
+
+def _at_its_agent(problem: Problem) -> Problem:
+    """An unknown key of the file that every agent may state."""
+    if problem.key in Agent.model_fields and problem.remedy.startswith("unknown key"):
+        return replace(problem, remedy="unknown key here; each agent states its own, below 'agents'")
+    return problem
 
 
 # What no single value shows. Read from the raw mapping, so that these are found beside a file's other problems;
@@ -336,10 +343,15 @@ def _behaviour_problems(raw: Mapping[str, Any], known: list[str]) -> Iterator[Pr
             if _is_int(before) and _is_int(day) and day <= before:
                 remedy = f"must come after day {before}, on which the change before it is; put them in order"
                 yield Problem(f"{key}.policy_changes[{change}].day", day, remedy)
+        for where, step in _schedule_steps(agent):
+            tick, ticks = step.get("tick"), raw.get("ticks_per_day")
+            if _is_int(tick) and _is_int(ticks) and tick >= ticks > 0:
+                remedy = f"is no tick of the day, whose ticks are 0..{ticks - 1}; move the step"
+                yield Problem(f"{key}.{where}.tick", tick, remedy)
         posted, collateral = agent.get("posted_collateral", 0), agent.get("collateral")
         on_need = collateral.get("on_need") if isinstance(collateral, dict) else None
         most = on_need.get("max") if isinstance(on_need, dict) else None
-        if _is_int(posted) and _is_int(most) and most < posted:
+        if _is_int(posted) and _is_int(most) and 0 <= most < posted:
             remedy = f"is below the agent's posted_collateral {posted}; raise it"
             yield Problem(f"{key}.collateral.on_need.max", most, remedy)
     queue2, lsm = raw.get("queue2"), raw.get("lsm")
@@ -347,6 +359,19 @@ def _behaviour_problems(raw: Mapping[str, Any], known: list[str]) -> Iterator[Pr
     if only_queues and isinstance(lsm, dict) and lsm.get("entry_offset") is True:
         remedy = "does nothing where 'queue2.entry: queue' lets entry only queue; switch one of them off"
         yield Problem("lsm.entry_offset", True, remedy)
+
+
+def _schedule_steps(agent: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The steps of an agent's schedules with their places."""
+    changes = [
+        (f"policy_changes[{place}].policy", change.get("policy"))
+        for place, change in enumerate(_mappings(agent.get("policy_changes")))
+    ]
+    for key, policy in [("policy", agent.get("policy")), *changes]:
+        scheduled = policy.get("scheduled") if isinstance(policy, dict) else None
+        profile = scheduled.get("profile") if isinstance(scheduled, dict) else None
+        for place, step in enumerate(_mappings(profile)):
+            yield f"{key}.scheduled.profile[{place}]", step
 
 
 def _listed_arrival_problems(raw: Mapping[str, Any], known: list[str]) -> Iterator[Problem]:

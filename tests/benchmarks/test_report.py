@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.behaviour import behaviour
 from benchmarks.days import seconds_of_day
 from benchmarks.engine_sections import throughput
 from benchmarks.report import Section, page
@@ -58,7 +59,7 @@ def test_every_part_of_storing_a_day_is_timed(tmp_path):
     assert len(list((tmp_path / "raw").iterdir())) == len(CONTRACTS)
 
 
-@pytest.mark.parametrize(("section", "rows"), [(throughput, 1), (hundred_cycles, 1)])
+@pytest.mark.parametrize(("section", "rows"), [(throughput, 1), (behaviour, 1), (hundred_cycles, 1)])
 def test_section_has_a_row_for_everything_it_measured(section, rows):
     measured = section(QUICK)
     assert len(measured.rows) == rows

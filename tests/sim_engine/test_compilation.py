@@ -11,8 +11,9 @@ from pipelines.places import PROJECT_ROOT
 
 A_DAY_OF_EVERYTHING = """
 from sim_engine import SystemState, load_scenario, run_days
-scenario = load_scenario("tests/golden/golden_day.yaml")
-print(len(list(run_days(scenario, SystemState.opening(scenario), 2))))
+for path, days in (("tests/golden/golden_day.yaml", 2), ("scenarios/bilateral_limit_blocks_a_pair.yaml", 1)):
+    scenario = load_scenario(path)
+    print(len(list(run_days(scenario, SystemState.opening(scenario), days))))
 """
 
 
@@ -38,6 +39,6 @@ def compiled_code(cache: Path) -> dict[Path, int]:
 def test_nothing_is_left_to_compile_after_compilation(tmp_path):
     run_python("-m", "sim_engine.compilation", cache=tmp_path)
     compiled = compiled_code(tmp_path)
-    assert len(compiled) == 3  # draw, merge and the day
-    assert run_python("-c", A_DAY_OF_EVERYTHING, cache=tmp_path) == "2\n"
+    assert len(compiled) == 4  # draw, merge, the plain day and the one in which banks behave
+    assert run_python("-c", A_DAY_OF_EVERYTHING, cache=tmp_path) == "2\n1\n"
     assert compiled_code(tmp_path) == compiled

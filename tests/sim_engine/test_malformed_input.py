@@ -140,7 +140,7 @@ MALFORMED: dict[str, tuple[str, str]] = {
     "an arrival that is no mapping": (HEAD + "arrivals: [5]\n", "  arrivals[0]: found 5; must hold keys and values"),
     "an unknown policy": (
         agent("policy: deadlines"),
-        "  agents[0].policy.deadlines: unknown key; did you mean 'deadline'?",
+        "  agents[0].policy: found 'deadlines'; no such policy; did you mean 'deadline'?",
     ),
     "a policy without its parameter": (
         agent("policy: receipt_reactive"),
@@ -200,9 +200,32 @@ MALFORMED: dict[str, tuple[str, str]] = {
         agent("policy_changes: [{day: 0, policy: fifo}]"),
         "  agents[0].policy_changes[0].day: found 0; must be at least 1",
     ),
+    "no policy": (
+        agent("policy: null"),
+        "  agents[0].policy: found null; must be one of fifo, deadline, liquidity_aware, receipt_reactive, scheduled, "
+        "with its parameters below it",
+    ),
+    "a parameter of a policy that takes none": (
+        agent("policy: {fifo: {a: 1}}"),
+        "  agents[0].policy.fifo.a: unknown key; there are none here; leave it out",
+    ),
+    "a rule of collateral without what it takes": (
+        agent("collateral: on_need"),
+        "  agents[0].collateral: found 'on_need'; must be 'static', or hold on_need or return_when_idle with what they "
+        "take below them",
+    ),
+    "a schedule beyond the day": (
+        agent("policy: {scheduled: {profile: [{tick: 20, share_bp: 10000}]}}"),
+        "  agents[0].policy.scheduled.profile[0].tick: found 20; is no tick of the day, whose ticks are 0..19; "
+        "move the step",
+    ),
+    "limits of no agent": (
+        HEAD + "limits: {multilateral: 5}\n",
+        "  limits: unknown key here; each agent states its own, below 'agents'",
+    ),
     "a change to an unknown policy": (
         agent("policy_changes: [{day: 1, policy: fifi}]"),
-        "  agents[0].policy_changes[0].policy.fifi: unknown key; did you mean 'fifo'?",
+        "  agents[0].policy_changes[0].policy: found 'fifi'; no such policy; did you mean 'fifo'?",
     ),
     "collateral at most below what is posted": (
         agent("posted_collateral: 10, collateral: {on_need: {max: 5}}"),
