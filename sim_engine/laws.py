@@ -1,17 +1,21 @@
 """Laws that hold on every run (SPEC 5), asserted where a day is made."""
 
+from collections.abc import Sequence
+from typing import cast
+
 import numpy as np
 
 from sim_engine.records import Array, DayRecord
 from sim_engine.scenario import Scenario, credit_capacities
 from sim_engine.state import SystemState
 from sim_engine.sums import sums_by_group
-from sim_engine.vocabulary import BILATERAL
+from sim_engine.vocabulary import BILATERAL, ENTRY_OFFSET, POSTED
 
 
 def check_laws(scenario: Scenario, opening: SystemState, record: DayRecord, closing: SystemState) -> None:
     """Raises AssertionError if the day broke a law: the engine is wrong, not its user."""
     _check_rows(record)
+    _check_collateral(scenario, opening, record, closing)
     _check_money(scenario, opening, record, closing)
     _check_settlements(record)
     _check_cycles(record)
@@ -46,13 +50,54 @@ def _check_money(scenario: Scenario, opening: SystemState, record: DayRecord, cl
     moved = sums_by_group(transactions.receivers[rows], amounts, len(agents))
     moved -= sums_by_group(transactions.senders[rows], amounts, len(agents))
     assert (days.opening_balances + moved == days.closing_balances).all(), "money moves by settlements alone"
-    capacities = np.array(credit_capacities(scenario.stated, opening.posted_collateral), np.int64)
+    capacities = _capacities(scenario, _largest_posted(opening, record))
     overdrawn = np.flatnonzero(days.min_balances < -capacities)
     assert not overdrawn.size, f"available liquidity is never negative, but that of {agents[overdrawn[0]].id} was"
     lowest_known = np.minimum(days.opening_balances, days.closing_balances)
     highest_known = np.maximum(days.opening_balances, days.closing_balances)
     assert (days.min_balances <= lowest_known).all(), "no balance is below the smallest"
     assert (days.max_balances >= highest_known).all(), "no balance is above the largest"
+
+
+def _check_collateral(scenario: Scenario, opening: SystemState, record: DayRecord, closing: SystemState) -> None:
+    events, days = record.collateral_events, record.agent_days
+    assert opening.posted_collateral == tuple(days.opening_collateral.tolist()), "a day opens with what was posted"
+    if not len(events.agents):
+        assert closing.posted_collateral == opening.posted_collateral, "collateral changes by events alone"
+        return
+    assert _all_within(events.agents, len(days.opening_collateral)), "collateral is the agents'"
+    assert _ascends(events.ticks), "changes of collateral stand in the order of their ticks"
+    assert (events.posted_before != events.posted_after).all(), "a change of collateral changes it"
+    assert (events.posted_after >= 0).all(), "posted collateral is never negative"
+    is_more = events.posted_after > events.posted_before
+    assert (is_more == (events.actions == POSTED)).all(), "what is posted adds, what is withdrawn takes away"
+
+    order = np.argsort(events.agents, kind="stable")
+    agents, before, after = events.agents[order], events.posted_before[order], events.posted_after[order]
+    is_next = agents[1:] == agents[:-1]
+    known = days.opening_collateral[agents]
+    known[1:][is_next] = after[:-1][is_next]
+    assert (before == known).all(), "each change of collateral starts from the one before"
+    posted = days.opening_collateral.copy()
+    is_last = np.append(~is_next, True)
+    posted[agents[is_last]] = after[is_last]
+    assert closing.posted_collateral == tuple(posted.tolist()), "collateral changes by events alone"
+    capacities = _capacities(scenario, closing.posted_collateral)
+    assert (days.closing_balances >= -capacities).all(), "nobody closes with more credit than is posted for"
+
+
+def _largest_posted(opening: SystemState, record: DayRecord) -> Sequence[int]:
+    """The most collateral that each agent had posted at any time of the day."""
+    events = record.collateral_events
+    if not len(events.agents):
+        return opening.posted_collateral
+    posted = record.agent_days.opening_collateral.copy()
+    np.maximum.at(posted, events.agents, events.posted_after)
+    return cast(list[int], posted.tolist())
+
+
+def _capacities(scenario: Scenario, posted: Sequence[int]) -> Array:
+    return np.array(credit_capacities(scenario.stated, posted), np.int64)
 
 
 def _check_settlements(record: DayRecord) -> None:
@@ -72,6 +117,9 @@ def _check_cycles(record: DayRecord) -> None:
     by_lsm = np.flatnonzero(settlements.cycle_seqs >= 0)
     assert np.array_equal(settlements.transactions[by_lsm], cycles.transactions), "cycles settle what they list"
     assert np.array_equal(settlements.cycle_seqs[by_lsm], cycle_of_transaction), "a cycle is told by what it settles"
+    is_offset = cycles.mechanisms == ENTRY_OFFSET
+    assert (np.minimum(cycles.lsm_passes, 1) == ~is_offset).all(), "offsets on entry, and they alone, are of pass 0"
+    assert (np.diff(cycles.agent_offsets)[is_offset] == 2).all(), "an offset on entry is between two"
     if not len(seqs):
         return  # numpy has no sums of no segments
 
@@ -103,9 +151,10 @@ def _check_lsm_runs(record: DayRecord) -> None:
     value = runs.total_values + runs.retry_values
     assert (runs.queue_values_before - runs.queue_values_after == value).all(), "value that leaves the queue settles"
     cycles = runs.bilateral_cycles + runs.ring_cycles + runs.gridlock_cycles
-    assert int(cycles.sum()) == len(record.lsm_cycles.ticks), "every cycle is of a run"
-    by_lsm = np.count_nonzero(settlements.cycle_seqs >= 0)
-    assert int(runs.settled_transactions.sum()) == by_lsm, "every transaction of a cycle is of a run"
+    in_runs = np.count_nonzero(record.lsm_cycles.mechanisms != ENTRY_OFFSET)
+    assert int(cycles.sum()) == in_runs, "every cycle but an offset on entry is of a run"
+    by_runs = np.count_nonzero((settlements.mechanisms >= BILATERAL) & (settlements.mechanisms != ENTRY_OFFSET))
+    assert int(runs.settled_transactions.sum()) == by_runs, "every transaction of such a cycle is of a run"
 
 
 def _combined(combine: np.ufunc, values: Array, offsets: Array) -> Array:

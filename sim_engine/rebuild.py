@@ -56,13 +56,16 @@ def rebuild_state(
     arrivals: Iterable[Row],
     settlements: Iterable[Row],
     queue_snapshots: Iterable[Row],
+    collateral_events: Iterable[Row],
 ) -> RebuiltState:
     """The state of a simulation at the end of a tick: after its last settlement, before an end of day cancels anything.
 
     Needed rows, with d the day of the tick (``tick // ticks_per_day``); any others are passed over:
-    `agents`, `settlements`: day d. `queue_snapshots`: day d, and day d - 1 for what it carried into d.
+    `agents`, `settlements`, `collateral_events`: day d.
+    `queue_snapshots`: day d, and day d - 1 for what it carried into d.
     `arrivals`: day d, and the earlier days on which transactions carried into d arrived; all days up to d will do.
-    Raises InputError if day d is not there, the tick is no tick of the simulation, or a transaction's rows are missing.
+    Raises InputError if day d is not there, the tick is no tick of the simulation, a transaction's rows are missing, or
+    a change of collateral does not start from the one before.
     """
     day = tick // ticks_per_day
     opening = sorted(_rows_of(simulation_id, agents, day), key=lambda row: row["agent_index"])
@@ -101,7 +104,7 @@ def rebuild_state(
         day=day,
         tick=tick,
         balances=balances,
-        posted_collateral={row["agent"]: row["posted_collateral"] for row in opening},
+        posted_collateral=_posted_collateral(opening, _rows_of(simulation_id, collateral_events, day), tick),
         queue1={agent: tuple(queue) for agent, queue in queue1.items()},
         queue2=tuple(queue2),
     )
@@ -109,6 +112,25 @@ def rebuild_state(
 
 def _rows_of(simulation_id: str, rows: Iterable[Row], day: int) -> list[Row]:
     return [row for row in rows if row["simulation_id"] == simulation_id and row["day"] == day]
+
+
+def _posted_collateral(opening: list[Row], events: list[Row], tick: int) -> dict[str, int]:
+    """What each agent has posted at the end of a tick: what it opened the day with, changed by the events so far."""
+    posted = {row["agent"]: row["posted_collateral"] for row in opening}
+    at_tick = dict(posted)
+    for place, event in enumerate(sorted(events, key=lambda row: row["event_seq"])):
+        agent, seq = event["agent"], event["event_seq"]
+        if seq != place or posted.get(agent) != event["posted_before"]:
+            found = f"event_seq {seq}, posted_before {event['posted_before']} of {agent}"
+            remedy = (
+                f"event_seq {place} was to come and {posted.get(agent, 'nothing')} was posted; give the rows of agents "
+                "and collateral_events of the tick's whole day"
+            )
+            raise InputError("raw tables", [Problem("collateral_events", found, remedy)])
+        posted[agent] = event["posted_after"]
+        if event["tick"] <= tick:
+            at_tick[agent] = event["posted_after"]
+    return at_tick
 
 
 def _refuse_untold(simulation_id: str, names: set[str]) -> None:

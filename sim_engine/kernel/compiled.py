@@ -22,7 +22,7 @@ def sources_digest() -> int:
     """
     folder = Path(__file__).parent
     digest = hashlib.sha256()
-    for source in sorted([*folder.rglob("*.py"), folder.parent / "vocabulary.py", folder.parent / "behaviour.py"]):
+    for source in sorted([*folder.rglob("*.py"), folder.parent / "vocabulary.py"]):
         digest.update(source.read_bytes())
     return int.from_bytes(digest.digest()[:7], "little")
 

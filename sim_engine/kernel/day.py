@@ -113,7 +113,7 @@ def work_of_day(
         at_once=np.empty(behaviour.size(rows), np.uint32),
         collateral=np.empty(len(behaviour.keeping) * ticks, layout.Collateral),
         runs=np.zeros(ticks, layout.Run),
-        tick_ends=np.empty(ticks, layout.TickEnd),
+        tick_ends=np.zeros(ticks, layout.TickEnd),
         settled_rows=np.empty(rows, np.int32),
         settled_mechanisms=np.empty(rows, np.int8),
         settled_ticks=np.empty(rows, np.int32),
@@ -295,11 +295,9 @@ def _lsm_runs(work: Work) -> LsmRuns:
 
 def _tick_ends(work: Work) -> TickEnds:
     ends = work.tick_ends
-    none = np.zeros(len(ends), np.int64)  # in a plain day all policies release everything at once
-    is_plain = work.rules["is_plain"][0]
     return TickEnds(
-        queue1_sizes=none if is_plain else ends["queue1_size"].copy(),
-        queue1_values=none.copy() if is_plain else ends["queue1_value"].copy(),
+        queue1_sizes=ends["queue1_size"].copy(),
+        queue1_values=ends["queue1_value"].copy(),
         queue2_sizes=ends["queue2_size"].copy(),
         queue2_values=ends["queue2_value"].copy(),
         intraday_credit_used=ends["credit_used"].copy(),

@@ -232,7 +232,7 @@ Run = np.dtype([(name, "i8") for name in RUN_COLUMNS])
 
 TickEnd = np.dtype(
     [
-        ("queue1_size", "i8"),  # not kept in a plain day: all Queues 1 are empty
+        ("queue1_size", "i8"),  # 0 in a plain day: all policies release everything at once
         ("queue1_value", "i8"),
         ("queue2_size", "i8"),
         ("queue2_value", "i8"),

@@ -4,21 +4,23 @@ A policy is a code, what of it is known as the day opens (parameters, release_ti
 within the day (_goes_on): all of it is here.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sim_engine import behaviour
 from sim_engine.kernel.heap import pop, push
 from sim_engine.kernel.jit import inlined, part
 from sim_engine.kernel.layout import DECIDING, HOLDING_MORE, NIL, Behaviour, ScheduleStep, Work
-from sim_engine.records import Array, Transactions
 from sim_engine.vocabulary import NONE, URGENT
 
-_NAMES = tuple(behaviour.Policy.model_fields)
-_FIFO, _DEADLINE, _LIQUIDITY_AWARE, _RECEIPT_REACTIVE, _SCHEDULED = (
-    _NAMES.index(name) for name in ("fifo", "deadline", "liquidity_aware", "receipt_reactive", "scheduled")
-)
+if TYPE_CHECKING:
+    from sim_engine.behaviour import Policy
+    from sim_engine.records import Array, Transactions
+
+_NAMES = ("fifo", "deadline", "liquidity_aware", "receipt_reactive", "scheduled")
+"""As in sim_engine.behaviour.Policy; a policy's code is its place here."""
+
+_FIFO, _DEADLINE, _LIQUIDITY_AWARE, _RECEIPT_REACTIVE, _SCHEDULED = range(len(_NAMES))
 
 _DECIDING = (_LIQUIDITY_AWARE, _RECEIPT_REACTIVE, _SCHEDULED)
 """Those that look at more than which transaction is due."""
@@ -26,7 +28,7 @@ _DECIDING = (_LIQUIDITY_AWARE, _RECEIPT_REACTIVE, _SCHEDULED)
 _NEVER = np.iinfo(np.int64).max
 
 
-def parameters(policies: list[behaviour.Policy], behaviours: Array) -> Array:
+def parameters(policies: "list[Policy]", behaviours: "Array") -> "Array":
     """Fills in the policies in force, by agent. Returns the schedules' steps, each agent's in its own part."""
     codes = np.array([_NAMES.index(policy.name) for policy in policies], np.uint32)
     assert behaviours.dtype == Behaviour, behaviours.dtype
@@ -46,8 +48,8 @@ def parameters(policies: list[behaviour.Policy], behaviours: Array) -> Array:
 
 
 def release_ticks(
-    policies: list[behaviour.Policy], behaviours: Array, transactions: Transactions, last_tick: int
-) -> Array:
+    policies: "list[Policy]", behaviours: "Array", transactions: "Transactions", last_tick: int
+) -> "Array":
     """By row, the tick from which on its sender's policy releases it whatever else it does; int64."""
     codes = behaviours["policy"][transactions.senders]
     urgency = np.array([getattr(policy.rules, "urgency_ticks", 0) for policy in policies], np.int64)

@@ -5,12 +5,12 @@ import numpy as np
 from sim_engine.kernel.accounts import change
 from sim_engine.kernel.heap import pop, push
 from sim_engine.kernel.jit import inlined, is_plain, part, spliced
-from sim_engine.kernel.layout import NIL, Work
+from sim_engine.kernel.layout import NIL, ORDER_BITS, Work
 from sim_engine.kernel.limits import held_back, room_of_pair
 from sim_engine.kernel.lsm.run import may_try_another_scope
 from sim_engine.kernel.queue2 import is_urgent_slot, settle, touch_if_pair_goes_on
 from sim_engine.kernel.recording import cycle, cycle_agent
-from sim_engine.vocabulary import GRIDLOCK
+from sim_engine.vocabulary import GRIDLOCK, URGENT
 
 _SLOT_BITS = np.int64(30)
 _SLOT_MASK = (np.int64(1) << _SLOT_BITS) - 1
@@ -90,7 +90,7 @@ def _drop_what_breaks_a_bound(w: Work) -> int:
         while _is_short(w, agent):
             receiver = w.lines[w.cursors[agent] - np.uint32(1)].receiver
             remaining -= _drop_newest(w, agent)
-            if w.offsets[receiver] == 0 and receiver != agent and _is_short(w, receiver):
+            if w.offsets[receiver] == 0 and _is_short(w, receiver):
                 w.offsets[receiver] = 1
                 w.stack[on_stack] = receiver
                 on_stack += np.uint64(1)
@@ -109,16 +109,19 @@ def _drop_newest(w: Work, agent: int) -> int:
     return 1
 
 
-@part
+@inlined
 def _is_short(w: Work, agent: int) -> bool:
     """Whether an agent's remaining items take more out of it than its bounds allow; its cursor steps over holes."""
-    account = w.agents[agent]
-    while w.cursors[agent] > account.first and w.lines[w.cursors[agent] - np.uint32(1)].slot == NIL:
-        w.cursors[agent] -= np.uint32(1)
-    if w.cursors[agent] == account.first:
+    position, held = w.positions[agent], held_back(w, agent, False)
+    if position >= held:
+        return False
+    cursor, first = np.uint64(w.cursors[agent]), np.uint64(w.agents[agent].first)
+    while cursor > first and w.lines[cursor - np.uint64(1)].slot == NIL:
+        cursor -= np.uint64(1)
+    w.cursors[agent] = cursor
+    if cursor == first:
         return False  # it only receives
-    newest = w.lines[w.cursors[agent] - np.uint32(1)].slot
-    return w.positions[agent] < held_back(w, agent, is_urgent_slot(w, newest))
+    return position < 0 or w.lines[cursor - np.uint64(1)].place >> ORDER_BITS != URGENT
 
 
 @part
