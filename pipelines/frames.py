@@ -7,8 +7,8 @@ numbered through all members. What is done in Python is done per member, never p
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
-from typing import Any
+from functools import cache, cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -17,11 +17,31 @@ import pyarrow as pa
 from pipelines.contracts import schema_of
 from pipelines.runs import Member
 from sim_engine import DayRecord, __version__
+from sim_engine.behaviour import Policy
 from sim_engine.sums import sums_by_group
-from sim_engine.vocabulary import CYCLE_TYPES, HIT_LIMITS, MECHANISMS, NONE, OUTCOMES, PRIORITIES, WAIT_REASONS
+from sim_engine.vocabulary import (
+    COLLATERAL_ACTIONS,
+    COLLATERAL_REASONS,
+    CYCLE_TYPES,
+    HIT_LIMITS,
+    MECHANISMS,
+    NONE,
+    OUTCOMES,
+    POLICY,
+    PRIORITIES,
+    WAIT_REASONS,
+)
 
 Columns = dict[str, Any]
 Array = np.ndarray
+
+
+class PolicyTexts(NamedTuple):
+    """A policy as tables tell of it: columns of `policy_snapshots`."""
+
+    name: str
+    parameters: str
+    policy_hash: str
 
 
 class MembersDay:
@@ -71,6 +91,15 @@ class MembersDay:
             is_arrived[first : first + record.transactions.carried] = False
         return np.flatnonzero(is_arrived)
 
+    @cached_property
+    def policies(self) -> list[PolicyTexts]:
+        """What is told of the policies in force on this day, aligned with agents."""
+        return [
+            _texts_of(agent.policy_on(record.day))
+            for member, record in zip(self.members, self.records, strict=True)
+            for agent in member.scenario.stated.agents
+        ]
+
     def stem(self, heights: Sequence[int]) -> Columns:
         """The columns that every table starts with, heights being the number of rows of each member."""
         names = pl.Series([member.simulation_id for member in self.members], dtype=pl.String)
@@ -113,7 +142,7 @@ def _agents(day: MembersDay) -> Columns:
         "credit_limit": _numbers([agent.credit_limit for agent in stated]),
         "posted_collateral": day.stacked(lambda record: record.agent_days.opening_collateral),
         "haircut_bp": _numbers([agent.haircut_bp for agent in stated]),
-        "policy": _texts([agent.policy for agent in stated]),
+        "policy": _texts([policy.name for policy in day.policies]),
     }
 
 
@@ -271,6 +300,11 @@ def _agent_days(day: MembersDay) -> Columns:
         "queue2_size_max": days("queue2_sizes_max"),
         "queue1_size_end": _counts(queued_senders[queues == 1], count),
         "queue2_size_end": _counts(queued_senders[queues == 2], count),
+        "cost_overdraft": day.stacked(lambda record: record.agent_costs.overdraft),
+        "cost_delay": day.stacked(lambda record: record.agent_costs.delay),
+        "cost_overdue": day.stacked(lambda record: record.agent_costs.overdue),
+        "cost_collateral": day.stacked(lambda record: record.agent_costs.collateral),
+        "cost_unsettled": day.stacked(lambda record: record.agent_costs.unsettled),
     }
 
 
@@ -279,25 +313,43 @@ def _queue_snapshots(day: MembersDay) -> Columns:
         return day.stacked(lambda record: getattr(record.queued_at_end, column), dtype)
 
     rows = day.transaction_rows(lambda record: record.queued_at_end.transactions)
+    queues = queued("queues")
     return day.stem([len(record.queued_at_end.transactions) for record in day.records]) | {
         "agent": _gathered(day.agents, day.senders[rows]),
-        "queue": queued("queues"),
+        "queue": queues,
         "position": queued("positions"),
         "transaction": _gathered(day.transactions, rows),
         "entry_tick": _nullable(queued("entry_ticks")),
         "entry_seq": _nullable(queued("entry_seqs")),
         "outcome": _words(OUTCOMES, queued("outcomes", np.int8)),
+        "wait_reason": _words(WAIT_REASONS, np.where(queues == 1, POLICY, queued("wait_reasons", np.int8))),
     }
 
 
 def _policy_snapshots(day: MembersDay) -> Columns:
-    policies = [agent.policy for member in day.members for agent in member.scenario.stated.agents]
-    parameters = json.dumps({})
     return day.stem(day.agents_of_members) | {
         "agent": day.agents,
-        "policy": _texts(policies),
-        "parameters": _texts([parameters] * len(policies)),
-        "policy_hash": _texts([_policy_hash(policy, parameters) for policy in policies]),
+        "policy": _texts([policy.name for policy in day.policies]),
+        "parameters": _texts([policy.parameters for policy in day.policies]),
+        "policy_hash": _texts([policy.policy_hash for policy in day.policies]),
+    }
+
+
+def _collateral_events(day: MembersDay) -> Columns:
+    def events(column: str, dtype: type = np.int64) -> Array:
+        return day.stacked(lambda record: getattr(record.collateral_events, column), dtype)
+
+    heights = [len(record.collateral_events.ticks) for record in day.records]
+    before, after = events("posted_before"), events("posted_after")
+    return day.stem(heights) | {
+        "event_seq": _places(heights),
+        "agent": _gathered(day.agents, day.agent_rows(lambda record: record.collateral_events.agents)),
+        "tick": events("ticks"),
+        "action": _words(COLLATERAL_ACTIONS, events("actions", np.int8)),
+        "amount": np.abs(after - before),
+        "posted_before": before,
+        "posted_after": after,
+        "reason": _words(COLLATERAL_REASONS, events("reasons", np.int8)),
     }
 
 
@@ -312,12 +364,17 @@ _COLUMNS_OF: dict[str, Callable[[MembersDay], Columns]] = {
     "agent_days": _agent_days,
     "queue_snapshots": _queue_snapshots,
     "policy_snapshots": _policy_snapshots,
+    "collateral_events": _collateral_events,
 }
 
 
 @cache
-def _policy_hash(policy: str, parameters: str) -> str:
-    return hashlib.sha256(f"{policy}\n{parameters}".encode()).hexdigest()
+def _texts_of(policy: Policy) -> PolicyTexts:
+    parameters = json.dumps(
+        policy.rules.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    )
+    digest = hashlib.sha256(f"{policy.name}\n{parameters}".encode()).hexdigest()
+    return PolicyTexts(policy.name, parameters, digest)
 
 
 def _texts(texts: Sequence[str | None]) -> pl.Series:

@@ -3,7 +3,7 @@
 -- depends_on: {{ ref('stg_raw__simulations') }}
 {%- set tables = [
     'agents', 'arrivals', 'settlements', 'lsm_cycles', 'lsm_runs', 'ticks', 'agent_days', 'queue_snapshots',
-    'policy_snapshots',
+    'policy_snapshots', 'collateral_events',
 ] %}
 
 with filed as (

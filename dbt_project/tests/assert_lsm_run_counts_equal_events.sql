@@ -1,4 +1,5 @@
--- Fails if an LSM run's cycles and settlements, by number and value, are not those of the event tables.
+-- Fails if an LSM run's cycles and settlements, by number and value, are not those of the event tables. Offsets on entry
+-- come before their tick's run and are not of it.
 
 with cycles as (
 
@@ -13,6 +14,7 @@ with cycles as (
         sum(settled_value) as settled_value,
         max(lsm_pass) as lsm_pass_max
     from {{ of_runs(ref('stg_raw__lsm_cycles')) }}
+    where mechanism <> 'entry_offset'
     group by simulation_id, tick
 
 ),
@@ -24,7 +26,7 @@ settled as (
         settlements.settlement_tick as tick,
         settlements.mechanism,
         arrivals.amount,
-        settlements.settlement_seq > min(settlements.settlement_seq) filter (settlements.cycle_seq is not null) over (
+        settlements.settlement_seq > min(settlements.settlement_seq) filter (settlements.lsm_pass > 0) over (
             partition by settlements.simulation_id, settlements.settlement_tick
         ) as is_after_cycle
     from {{ of_runs(ref('stg_raw__settlements')) }} as settlements

@@ -26,6 +26,7 @@ CONTRACTS: dict[str, type[RawTable]] = {
     "agent_days": tables.AgentDays,
     "queue_snapshots": tables.QueueSnapshots,
     "policy_snapshots": tables.PolicySnapshots,
+    "collateral_events": tables.CollateralEvents,
 }
 """Every raw table's contract by the table's name."""
 

@@ -19,14 +19,20 @@ from pipelines.contracts.columns import (
     words_column,
 )
 from sim_engine.vocabulary import (
+    COLLATERAL_ACTIONS,
+    COLLATERAL_REASONS,
     CYCLE_TYPES,
     HIT_LIMITS,
     LSM_MECHANISMS,
     MECHANISMS,
     OUTCOMES,
+    POLICY,
     PRIORITIES,
     WAIT_REASONS,
 )
+
+QUEUE2_WAIT_REASONS = tuple(reason for reason in WAIT_REASONS if reason != WAIT_REASONS[POLICY])
+"""Why a transaction joined Queue 2; in Queue 1 it is the policy that keeps it."""
 
 
 class Simulations(RawTable):
@@ -109,13 +115,13 @@ class Settlements(RawTable):
     entry_tick: pl.Int64 = tick_column("Tick at which it was submitted to the RTGS system, leaving Queue 1")
     entry_seq: pl.Int64 = seq_column("Place among all submissions of the simulation, from 0; Queue 2 is ordered by it")
     lsm_pass: pl.Int64 = seq_column(
-        "Pass of the LSM run that settled it, from 1; null unless by LSM", nullable=True, ge=1
+        "Pass of the LSM run that settled it, from 1; 0 for an offset on entry; null unless by LSM", nullable=True
     )
     cycle_seq: pl.Int64 = seq_column("Cycle of the day that settled it; null unless by LSM", nullable=True)
     wait_reason: str = word_column(
-        "Why it joined Queue 2: its sender's liquidity, behind another of its sender, or the rule that nothing settles "
-        "on entry; null if it settled on entry",
-        isin=WAIT_REASONS,
+        "Why it joined Queue 2: its sender's liquidity, limits or reservation, behind another of its sender, or the "
+        "rule that it may not settle on entry; null if it settled on entry",
+        isin=QUEUE2_WAIT_REASONS,
         nullable=True,
     )
 
@@ -128,6 +134,10 @@ class Settlements(RawTable):
         return data.lazyframe.select(
             (pl.col("lsm_pass").is_not_null() == by_lsm) & (pl.col("cycle_seq").is_not_null() == by_lsm)
         )
+
+    @pa.dataframe_check(name="lsm_pass is 0 exactly for an offset on entry")
+    def pass_follows_mechanism(cls, data: pa.PolarsData) -> pl.LazyFrame:  # noqa: D102
+        return data.lazyframe.select(pl.col("lsm_pass").eq_missing(0) == (pl.col("mechanism") == "entry_offset"))
 
     @pa.dataframe_check(name="wait_reason is stated exactly when it waited in Queue 2")
     def reason_is_whole(cls, data: pa.PolarsData) -> pl.LazyFrame:  # noqa: D102
@@ -143,7 +153,7 @@ class LsmCycles(RawTable):
 
     cycle_seq: pl.Int64 = seq_column("Place of the cycle within its day, from 0")
     tick: pl.Int64 = tick_column("Tick at which it settled")
-    lsm_pass: pl.Int64 = seq_column("Pass of the LSM run that found it, from 1", ge=1)
+    lsm_pass: pl.Int64 = seq_column("Pass of the LSM run that found it, from 1; 0 for an offset on entry")
     mechanism: str = word_column("Mechanism that found it", isin=LSM_MECHANISMS)
     cycle_type: str = word_column("bilateral: 2 agents; multilateral: 3 or more", isin=CYCLE_TYPES)
     cycle_length: pl.Int64 = count_column("Number of agents", ge=2)
@@ -185,6 +195,15 @@ class LsmCycles(RawTable):
     @pa.dataframe_check(name="cycle_type is bilateral exactly when cycle_length is 2")
     def type_follows_length(cls, data: pa.PolarsData) -> pl.LazyFrame:  # noqa: D102
         return data.lazyframe.select((pl.col("cycle_type") == "bilateral") == (pl.col("cycle_length") == 2))
+
+    @pa.dataframe_check(name="lsm_pass is 0 exactly for an offset on entry")
+    def pass_follows_mechanism(cls, data: pa.PolarsData) -> pl.LazyFrame:  # noqa: D102
+        return data.lazyframe.select((pl.col("lsm_pass") == 0) == (pl.col("mechanism") == "entry_offset"))
+
+    @pa.dataframe_check(name="an offset on entry is bilateral")
+    def entry_offset_is_bilateral(cls, data: pa.PolarsData) -> pl.LazyFrame:  # noqa: D102
+        is_bilateral = pl.col("cycle_type") == "bilateral"
+        return data.lazyframe.select(is_bilateral | (pl.col("mechanism") != "entry_offset"))
 
     @pa.dataframe_check(name="total_value and min_amount are those of the amounts")
     def values_follow_amounts(cls, data: pa.PolarsData) -> pl.LazyFrame:  # noqa: D102
@@ -295,6 +314,11 @@ class AgentDays(RawTable):
     queue2_size_end: pl.Int64 = count_column(
         "Its transactions in Queue 2 at the end of the day, before any cancellation"
     )
+    cost_overdraft: pl.Int64 = money_column("Cost of its overdrawn balance; booked, never debited, as every cost")
+    cost_delay: pl.Int64 = money_column("Cost of the value it had not settled yet, weighted by priority")
+    cost_overdue: pl.Int64 = money_column("Cost of the value it had not settled after its deadline")
+    cost_collateral: pl.Int64 = money_column("Cost of its posted collateral")
+    cost_unsettled: pl.Int64 = money_column("Cost of the value it had queued at the end of the day")
 
     class Config(RawTable.Config):
         unique = ["simulation_id", "day", "agent"]
@@ -322,6 +346,9 @@ class QueueSnapshots(RawTable):
     entry_tick: pl.Int64 = tick_column("Tick at which it was submitted; null in Queue 1", nullable=True)
     entry_seq: pl.Int64 = seq_column("Place among all submissions of the simulation; null in Queue 1", nullable=True)
     outcome: str = word_column("What became of it: carried into the next day, or cancelled", isin=OUTCOMES)
+    wait_reason: str = word_column(
+        "Why it waits: its sender's policy in Queue 1, why it joined Queue 2 in Queue 2", isin=WAIT_REASONS
+    )
 
     class Config(RawTable.Config):
         unique = ["simulation_id", "day", "transaction"]
@@ -332,6 +359,10 @@ class QueueSnapshots(RawTable):
         return data.lazyframe.select(
             (pl.col("entry_tick").is_not_null() == submitted) & (pl.col("entry_seq").is_not_null() == submitted)
         )
+
+    @pa.dataframe_check(name="the policy is what it waits for exactly in Queue 1")
+    def reason_follows_queue(cls, data: pa.PolarsData) -> pl.LazyFrame:  # noqa: D102
+        return data.lazyframe.select((pl.col("wait_reason") == "policy") == (pl.col("queue") == 1))
 
 
 class PolicySnapshots(RawTable):
@@ -348,3 +379,31 @@ class PolicySnapshots(RawTable):
 
     class Config(RawTable.Config):
         unique = ["simulation_id", "day", "agent"]
+
+
+class CollateralEvents(RawTable):
+    """One row per change of an agent's posted collateral."""
+
+    event_seq: pl.Int64 = seq_column("Place of the change within its day, from 0")
+    agent: str = word_column("Agent whose collateral changed")
+    tick: pl.Int64 = tick_column("Tick at which it changed, before anything settled in it")
+    action: str = word_column("What the agent did: posted more, or withdrew some", isin=COLLATERAL_ACTIONS)
+    amount: pl.Int64 = money_column("Collateral posted or withdrawn, before the haircut", ge=1)
+    posted_before: pl.Int64 = money_column("Collateral posted before the change, before the haircut")
+    posted_after: pl.Int64 = money_column("Collateral posted after the change, before the haircut")
+    reason: str = word_column(
+        "Why: on_need, what it has submitted exceeded its liquidity; idle, it had nothing to pay",
+        isin=COLLATERAL_REASONS,
+    )
+
+    class Config(RawTable.Config):
+        unique = ["simulation_id", "day", "event_seq"]
+
+    @pa.dataframe_check(name="posted_after is posted_before plus what was posted or less what was withdrawn")
+    def amounts_add_up(cls, data: pa.PolarsData) -> pl.LazyFrame:  # noqa: D102
+        change = pl.when(pl.col("action") == "posted").then(pl.col("amount")).otherwise(-pl.col("amount"))
+        return data.lazyframe.select(pl.col("posted_before") + change == pl.col("posted_after"))
+
+    @pa.dataframe_check(name="agents post on need and withdraw when idle")
+    def reason_follows_action(cls, data: pa.PolarsData) -> pl.LazyFrame:  # noqa: D102
+        return data.lazyframe.select((pl.col("action") == "posted") == (pl.col("reason") == "on_need"))

@@ -6,22 +6,36 @@
 Payments are named T1, T2, ... as they stand; a tick after @ counts through the whole simulation.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from sim_engine import DayRecord, LsmCycle, Scenario, SystemState, parse_scenario, run_days
 from sim_engine.records import lsm_cycles_of
-from sim_engine.vocabulary import HIT_LIMITS, MECHANISMS, NONE, OUTCOMES, PRIORITIES, WAIT_REASONS
+from sim_engine.vocabulary import (
+    COLLATERAL_ACTIONS,
+    COLLATERAL_REASONS,
+    HIT_LIMITS,
+    MECHANISMS,
+    NONE,
+    OUTCOMES,
+    PRIORITIES,
+    WAIT_REASONS,
+)
 
 _BANK_KEYS = {"credit": "credit_limit", "collateral": "posted_collateral", "haircut": "haircut_bp"}
 _QUEUE2_KEYS = ("discipline", "entry")
+_LSM_KEYS = ("max_", "every_", "bilateral_max_")
 
 
-def scenario_of(text: str, *, lsm: str = "bilateral ring gridlock", **options: Any) -> Scenario:
+def scenario_of(
+    text: str, *, lsm: str = "bilateral ring gridlock", behaviour: Mapping[str, Any] | None = None, **options: Any
+) -> Scenario:
     """The scenario that the lines describe.
 
-    lsm: the mechanisms that are on. options: keys of the scenario file, and those of its `queue2` and `lsm`.
+    lsm: the mechanisms that are on. behaviour: further keys of agents, by id. options: keys of the scenario file, and
+    those of its `queue2` and `lsm`.
     """
     agents: list[dict[str, Any]] = []
     arrivals: list[dict[str, Any]] = []
@@ -44,10 +58,12 @@ def scenario_of(text: str, *, lsm: str = "bilateral ring gridlock", **options: A
             statement["deadline"] = int(next(words))
         else:
             statement[_BANK_KEYS[word]] = int(next(words))
+    for agent in agents:
+        agent |= (behaviour or {}).get(agent["id"], {})
     on = set(lsm.split())
-    mechanisms: dict[str, Any] = {name: name in on for name in ("bilateral", "ring", "gridlock")}
+    mechanisms: dict[str, Any] = {name: name in on for name in ("bilateral", "ring", "gridlock", "entry_offset")}
     assert on <= set(mechanisms), on
-    limits = {key: options.pop(key) for key in tuple(options) if key.startswith(("max_", "every_"))}
+    limits = {key: options.pop(key) for key in tuple(options) if key.startswith(_LSM_KEYS)}
     queue2 = {key: options.pop(key) for key in tuple(options) if key in _QUEUE2_KEYS}
     days = options.pop("days", 1)
     last_tick = max([arrival["tick"] for arrival in arrivals], default=0)
@@ -109,6 +125,34 @@ class Day:
         return {name: None if told[name] == NONE else WAIT_REASONS[told[name]] for name in sorted(told)}
 
     @property
+    def entered(self) -> dict[str, int]:
+        """The tick in which each transaction that left Queue 1 did, by id."""
+        settlements, queued = self.record.settlements, self.record.queued_at_end
+        rows = [*settlements.transactions, *queued.transactions]
+        ticks = [*settlements.entry_ticks.tolist(), *queued.entry_ticks.tolist()]
+        ids = self.record.transactions.ids
+        told = {ids[row]: tick for row, tick in zip(rows, ticks, strict=True)}
+        return {name: told[name] for name in sorted(told) if told[name] != NONE}
+
+    @property
+    def collateral(self) -> list[str]:
+        """Changes of collateral in order, as "A posted 40 to 50 @2 on_need"."""
+        events, names = self.record.collateral_events, self.scenario.agent_ids
+        return [
+            f"{names[agent]} {COLLATERAL_ACTIONS[action]} {abs(after - before)} to {after} @{tick} "
+            f"{COLLATERAL_REASONS[reason]}"
+            for agent, tick, action, before, after, reason in zip(
+                events.agents,
+                events.ticks,
+                events.actions,
+                events.posted_before,
+                events.posted_after,
+                events.reasons,
+                strict=True,
+            )
+        ]
+
+    @property
     def cycle_records(self) -> list[LsmCycle]:
         return list(lsm_cycles_of(self.record, "told.base.s0", self.scenario.agent_ids))
 
@@ -134,8 +178,18 @@ class Day:
     @property
     def queue(self) -> list[str]:
         """Queue 2 at the end of the day, before any cancellation, in order."""
+        return self._queued_in(2)
+
+    @property
+    def queue1(self) -> list[str]:
+        """All Queues 1 at the end of the day, before any cancellation, by agent, each in order."""
+        return self._queued_in(1)
+
+    def _queued_in(self, queue: int) -> list[str]:
         queued = self.record.queued_at_end
-        return [self.pay(row) for row, queue in zip(queued.transactions, queued.queues, strict=True) if queue == 2]
+        return [
+            self.pay(row) for row, stands in zip(queued.transactions, queued.queues, strict=True) if stands == queue
+        ]
 
     @property
     def outcomes(self) -> list[str]:
@@ -144,6 +198,10 @@ class Day:
     @property
     def balances(self) -> dict[str, int]:
         return dict(zip(self.scenario.agent_ids, self.closing.balances, strict=True))
+
+    @property
+    def posted(self) -> dict[str, int]:
+        return dict(zip(self.scenario.agent_ids, self.closing.posted_collateral, strict=True))
 
 
 @dataclass(frozen=True)
@@ -163,6 +221,15 @@ class Story:
     @property
     def ticks_settled(self) -> list[int]:
         return [tick for day in self.days for tick in day.ticks_settled]
+
+    @property
+    def entered(self) -> dict[str, int]:
+        told = {name: tick for day in self.days for name, tick in day.entered.items()}
+        return dict(sorted(told.items()))
+
+    @property
+    def collateral(self) -> list[str]:
+        return [line for day in self.days for line in day.collateral]
 
     @property
     def cycles(self) -> list[str]:
@@ -185,8 +252,16 @@ class Story:
         return self.days[-1].queue
 
     @property
+    def queue1(self) -> list[str]:
+        return self.days[-1].queue1
+
+    @property
     def balances(self) -> dict[str, int]:
         return self.days[-1].balances
+
+    @property
+    def posted(self) -> dict[str, int]:
+        return self.days[-1].posted
 
     @property
     def waits(self) -> dict[str, str | None]:

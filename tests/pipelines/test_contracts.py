@@ -14,12 +14,22 @@ from pipelines.contracts import (
     schema_of,
     validate,
 )
-from sim_engine.vocabulary import HIT_LIMITS, MECHANISMS, OUTCOMES, PRIORITIES, WAIT_REASONS
+from sim_engine import SystemState
+from sim_engine.vocabulary import (
+    COLLATERAL_ACTIONS,
+    COLLATERAL_REASONS,
+    HIT_LIMITS,
+    MECHANISMS,
+    OUTCOMES,
+    PRIORITIES,
+    WAIT_REASONS,
+)
 from tests.helpers.settling import scenario_of
-from tests.helpers.tables import frames_of, run_all_days
+from tests.helpers.tables import frames_of
+from tests.oracle.day import run_days
 
 LINES = """
-    bank A 0 credit 3 collateral 10 haircut 5000   bank B 3   bank C 0   bank D 0
+    bank A 0 credit 3 collateral 10 haircut 5000   bank B 3   bank C 0   bank D 0 collateral 4
     pay A>B 30 urgent deadline 4   pay B>C 31 low   pay C>A 30   pay B>A 2
     pay C>D 7   pay D>C 7   pay A>C 99 @1
 """
@@ -27,9 +37,16 @@ LINES = """
 
 @pytest.fixture(scope="module")
 def frames() -> dict[str, pl.DataFrame]:
-    """Two days with a ring, a pair, payments settled at once and one that is carried: rows in every table."""
-    scenario = scenario_of(LINES, ticks_per_day=2, days=2)
-    return frames_of(scenario, [record for record, _ in run_all_days(scenario)])
+    """Two days with a ring, a pair, payments settled at once and one that is carried: rows in every table.
+
+    A posts 2 more in tick 0, which is worth 1; D, which has nothing to pay after its pair, withdraws its 4 in tick 1.
+    """
+    behaviour = {
+        "A": {"collateral": {"on_need": {"max": 12}}},
+        "D": {"collateral": {"return_when_idle": {"ticks": 1}}},
+    }
+    scenario = scenario_of(LINES, ticks_per_day=2, days=2, behaviour=behaviour)
+    return frames_of(scenario, [record for record, _ in run_days(scenario, SystemState.opening(scenario), 2)])
 
 
 def failures(table: str, frame: pl.DataFrame) -> list[tuple[str, str]]:
@@ -84,13 +101,17 @@ def test_every_column_is_described_with_its_unit(table):
 
 @pytest.mark.parametrize("table", CONTRACTS)
 def test_money_is_in_minor_units(table):
-    money = ("amount", "amounts", "value", "balance", "debit", "limit", "collateral", "positions", "credit_used")
+    money = (
+        "amount", "amounts", "value", "balance", "debit", "limit", "collateral", "positions", "credit_used",
+        "posted_before", "posted_after",
+    )  # fmt: skip
     stated = {column.name for column in columns_of(table) if column.unit == "minor units"}
     ends_like_money = {
         column.name for column in columns_of(table) if column.name.endswith(money) and column.name not in ("hit_limit",)
     }
     valued = {column.name for column in columns_of(table) if "_value_" in column.name or "value_bound" in column.name}
-    assert stated == ends_like_money | valued
+    costs = {column.name for column in columns_of(table) if column.name.startswith("cost_")}
+    assert stated == ends_like_money | valued | costs
 
 
 @pytest.mark.parametrize(
@@ -160,6 +181,7 @@ KEYS = {
     "agent_days": ["simulation_id", "day", "agent"],
     "queue_snapshots": ["simulation_id", "day", "transaction"],
     "policy_snapshots": ["simulation_id", "day", "agent"],
+    "collateral_events": ["simulation_id", "day", "event_seq"],
 }
 
 
@@ -188,10 +210,10 @@ LEAST: dict[str, dict[str, int | None]] = {
     },
     "arrivals": {"day": 0, "amount": 1, "arrival_tick": 0, "arrival_seq": 0, "deadline_tick": 0},
     "settlements": {
-        "day": 0, "tick": 0, "settlement_seq": 0, "entry_tick": 0, "entry_seq": 0, "lsm_pass": 1, "cycle_seq": 0,
+        "day": 0, "tick": 0, "settlement_seq": 0, "entry_tick": 0, "entry_seq": 0, "lsm_pass": 0, "cycle_seq": 0,
     },
     "lsm_cycles": {
-        "day": 0, "cycle_seq": 0, "tick": 0, "lsm_pass": 1, "cycle_length": 2, "min_amount": 1, "settled_value": 0,
+        "day": 0, "cycle_seq": 0, "tick": 0, "lsm_pass": 0, "cycle_length": 2, "min_amount": 1, "settled_value": 0,
         "total_value": 1,
     },
     "lsm_runs": {
@@ -209,10 +231,12 @@ LEAST: dict[str, dict[str, int | None]] = {
         "day": 0, "opening_balance": None, "closing_balance": None, "min_balance": None, "max_balance": None,
         "peak_net_debit": 0, "arrivals": 0, "arrival_value": 0, "sent": 0, "sent_value": 0, "received": 0,
         "received_value": 0, "lsm_releases": 0, "queue1_size_max": 0, "queue2_size_max": 0, "queue1_size_end": 0,
-        "queue2_size_end": 0,
+        "queue2_size_end": 0, "cost_overdraft": 0, "cost_delay": 0, "cost_overdue": 0, "cost_collateral": 0,
+        "cost_unsettled": 0,
     },
     "queue_snapshots": {"day": 0, "queue": None, "position": 0, "entry_tick": 0, "entry_seq": 0},
     "policy_snapshots": {"day": 0},
+    "collateral_events": {"day": 0, "event_seq": 0, "tick": 0, "amount": 1, "posted_before": 0, "posted_after": 0},
 }  # fmt: skip
 
 
@@ -249,11 +273,14 @@ def test_there_are_two_queues(frames, queue):
 VOCABULARIES = {
     ("arrivals", "priority"): PRIORITIES,
     ("settlements", "mechanism"): MECHANISMS,
-    ("settlements", "wait_reason"): WAIT_REASONS,
+    ("settlements", "wait_reason"): tuple(reason for reason in WAIT_REASONS if reason != "policy"),
     ("lsm_cycles", "mechanism"): ("bilateral", "ring", "gridlock", "entry_offset"),
     ("lsm_cycles", "cycle_type"): ("bilateral", "multilateral"),
     ("lsm_runs", "hit_limit"): HIT_LIMITS,
     ("queue_snapshots", "outcome"): OUTCOMES,
+    ("queue_snapshots", "wait_reason"): WAIT_REASONS,
+    ("collateral_events", "action"): COLLATERAL_ACTIONS,
+    ("collateral_events", "reason"): COLLATERAL_REASONS,
 }
 DIGESTS = [("simulations", "scenario_hash"), ("policy_snapshots", "policy_hash")]
 NAMES = [
@@ -286,6 +313,9 @@ def test_what_is_no_digest_is_refused(frames, table, column, text):
 RING = {"cycle_seq": 9, "agents": ["A", "B", "C"], "transactions": ["T1", "T2", "T3"], "amounts": [30, 31, 30],
         "net_positions": [0, -1, 1], "cycle_type": "multilateral", "cycle_length": 3, "min_amount": 30,
         "settled_value": 1, "total_value": 91}  # fmt: skip
+OFFSET = {"cycle_seq": 9, "agents": ["A", "B"], "transactions": ["T1", "T2"], "amounts": [30, 31],
+          "net_positions": [1, -1], "cycle_type": "bilateral", "cycle_length": 2, "min_amount": 30,
+          "settled_value": 1, "total_value": 61, "mechanism": "entry_offset", "lsm_pass": 0}  # fmt: skip
 
 
 ROW_LAWS: list[tuple[str, str, dict[str, object]]] = [
@@ -300,6 +330,10 @@ ROW_LAWS: list[tuple[str, str, dict[str, object]]] = [
     ("settlements", "wait_reason is stated exactly when it waited in Queue 2", {"wait_reason": "liquidity"}),
     ("settlements", "wait_reason is stated exactly when it waited in Queue 2",
      {"mechanism": "queue", "wait_reason": None}),
+    ("settlements", "lsm_pass is 0 exactly for an offset on entry",
+     {"mechanism": "entry_offset", "wait_reason": "liquidity", "lsm_pass": 1, "cycle_seq": 1}),
+    ("settlements", "lsm_pass is 0 exactly for an offset on entry",
+     {"mechanism": "ring", "wait_reason": "liquidity", "lsm_pass": 0, "cycle_seq": 1}),
     ("settlements", "it settled no earlier than it was submitted", {"tick": 3, "entry_tick": 4}),
     ("lsm_cycles", "lists hold no nulls",
      RING | {"amounts": [30, 31, 30, None], "transactions": ["T1", "T2", "T3", "T4"]}),
@@ -316,6 +350,9 @@ ROW_LAWS: list[tuple[str, str, dict[str, object]]] = [
     ("lsm_cycles", "cycle_type is bilateral exactly when cycle_length is 2", RING | {"cycle_type": "bilateral"}),
     ("lsm_cycles", "cycle_type is bilateral exactly when cycle_length is 2",
      RING | {"agents": ["A", "B"], "net_positions": [-1, 1], "cycle_length": 2}),
+    ("lsm_cycles", "lsm_pass is 0 exactly for an offset on entry", RING | {"lsm_pass": 0}),
+    ("lsm_cycles", "lsm_pass is 0 exactly for an offset on entry", OFFSET | {"lsm_pass": 1}),
+    ("lsm_cycles", "an offset on entry is bilateral", RING | {"mechanism": "entry_offset", "lsm_pass": 0}),
     ("lsm_cycles", "total_value and min_amount are those of the amounts", RING | {"total_value": 92}),
     ("lsm_cycles", "total_value and min_amount are those of the amounts", RING | {"min_amount": 29}),
     ("lsm_cycles", "net_positions sum to 0 and settled_value is what they move", RING | {"net_positions": [0, -1, 2]}),
@@ -335,6 +372,15 @@ ROW_LAWS: list[tuple[str, str, dict[str, object]]] = [
     ("queue_snapshots", "entry is stated exactly in Queue 2", {"entry_tick": None}),
     ("queue_snapshots", "entry is stated exactly in Queue 2", {"entry_seq": None}),
     ("queue_snapshots", "entry is stated exactly in Queue 2", {"queue": 1, "entry_tick": None}),
+    ("queue_snapshots", "the policy is what it waits for exactly in Queue 1", {"wait_reason": "policy"}),
+    ("queue_snapshots", "the policy is what it waits for exactly in Queue 1", {"queue": 1}),
+    ("collateral_events", "posted_after is posted_before plus what was posted or less what was withdrawn",
+     {"amount": 1}),
+    ("collateral_events", "posted_after is posted_before plus what was posted or less what was withdrawn",
+     {"action": "withdrawn", "reason": "idle"}),
+    ("collateral_events", "agents post on need and withdraw when idle", {"reason": "idle"}),
+    ("collateral_events", "agents post on need and withdraw when idle",
+     {"action": "withdrawn", "posted_before": 2, "posted_after": 0}),
 ]  # fmt: skip
 
 
@@ -346,15 +392,23 @@ def test_a_row_that_breaks_a_law_is_refused(frames, table, law, values):
 def test_every_law_of_a_row_is_broken_above():
     stated = {(table, check.name) for table, contract in CONTRACTS.items() for check in contract.to_schema().checks}
     assert stated == {(table, law) for table, law, _ in ROW_LAWS}
-    assert len(stated) == 13
+    assert len(stated) == 19
 
 
-def test_the_ring_that_the_broken_ones_start_from_is_sound(frames):
-    validate("lsm_cycles", with_first(frames["lsm_cycles"], **RING))
+@pytest.mark.parametrize("cycle", [RING, OFFSET], ids=["ring", "offset_on_entry"])
+def test_the_cycles_that_the_broken_ones_start_from_are_sound(frames, cycle):
+    validate("lsm_cycles", with_first(frames["lsm_cycles"], **cycle))
+
+
+def test_the_change_of_collateral_that_the_broken_ones_start_from_is_a_posting_of_2(frames):
+    first = frames["collateral_events"].row(0, named=True)
+    assert (first["agent"], first["action"], first["amount"], first["posted_before"], first["posted_after"]) == (
+        "A", "posted", 2, 10, 12,
+    )  # fmt: skip
 
 
 def test_a_queue_1_row_is_sound(frames):
-    row = {"queue": 1, "entry_tick": None, "entry_seq": None}
+    row = {"queue": 1, "entry_tick": None, "entry_seq": None, "wait_reason": "policy"}
     validate("queue_snapshots", with_first(frames["queue_snapshots"], **row))
 
 

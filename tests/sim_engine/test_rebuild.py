@@ -7,16 +7,18 @@ from hypothesis import strategies as st
 from sim_engine import InputError, Scenario, SystemState
 from sim_engine.rebuild import RebuiltState, RebuiltTransaction, rebuild_state
 from sim_engine.vocabulary import NONE, PRIORITIES
+from tests.helpers.behaving import behaving_scenarios
 from tests.helpers.drawing import crowded_scenarios, scenarios
 from tests.helpers.settling import scenario_of
 from tests.helpers.tables import Rows, rows_of, run_all_days
 from tests.oracle.day import open_day
+from tests.oracle.day import run_days as run_days_by_oracle
 from tests.oracle.item import Item
 from tests.oracle.system import System
 from tests.oracle.tick import run_tick
 
 SIMULATION = "told.base.s0"
-TABLES = ("agents", "arrivals", "settlements", "queue_snapshots")
+TABLES = ("agents", "arrivals", "settlements", "queue_snapshots", "collateral_events")
 
 
 def rebuilt(rows: dict[str, Rows], tick: int, ticks_per_day: int, simulation: str = SIMULATION) -> RebuiltState:
@@ -30,7 +32,7 @@ def tables_of(lines: str, **options) -> dict[str, Rows]:
 
 def state_of(system: System, tick: int, simulation: str) -> RebuiltState:
     """What the engine itself holds at the end of a tick, in the form of a rebuilt state."""
-    names, stated = [agent.id for agent in system.rules.agents], system.rules.agents
+    names = [agent.id for agent in system.rules.agents]
     transactions = system.transactions
 
     def waiting(item: Item) -> RebuiltTransaction:
@@ -54,7 +56,7 @@ def state_of(system: System, tick: int, simulation: str) -> RebuiltState:
         day=system.day,
         tick=tick,
         balances=dict(zip(names, system.ledger.balances(), strict=True)),
-        posted_collateral={agent.id: agent.posted_collateral for agent in stated},
+        posted_collateral=dict(zip(names, system.posted, strict=True)),
         queue1={name: tuple(waiting(item) for item in queue) for name, queue in zip(names, system.queue1, strict=True)},
         queue2=tuple(waiting(item) for item in system.queue2.in_order()),
     )
@@ -83,9 +85,15 @@ def test_every_tick_is_rebuilt_as_the_engine_left_it(scenario):
     check_every_tick_is_rebuilt(scenario)
 
 
+@settings(max_examples=60)
+@given(behaving_scenarios())
+def test_every_tick_of_agents_that_behave_is_rebuilt_as_the_engine_left_it(scenario):
+    check_every_tick_is_rebuilt(scenario)
+
+
 @pytest.mark.slow
 @settings(max_examples=120)
-@given(st.one_of(scenarios(), crowded_scenarios()))
+@given(st.one_of(scenarios(), crowded_scenarios(), behaving_scenarios()))
 def test_every_tick_of_many_scenarios_is_rebuilt_as_the_engine_left_it(scenario):
     check_every_tick_is_rebuilt(scenario)
 
@@ -124,6 +132,7 @@ def test_the_rows_that_the_docstring_names_are_enough():
         "settlements": [row for row in rows["settlements"] if row["day"] == 2],
         "queue_snapshots": [row for row in rows["queue_snapshots"] if row["day"] in (1, 2)],
         "arrivals": [row for row in rows["arrivals"] if row["transaction"] == "T4"],
+        "collateral_events": [],
     }
     assert len(needed["queue_snapshots"]) == 2
     assert rebuilt(needed, 9, 4) == rebuilt(rows, 9, 4)
@@ -146,6 +155,55 @@ def test_iterables_that_can_be_read_once_are_enough():
     rows = tables_of(THREE_DAYS, ticks_per_day=4, days=3, lsm="")
     once = rebuild_state(SIMULATION, 6, ticks_per_day=4, **{table: iter(rows[table]) for table in TABLES})
     assert once == rebuilt(rows, 6, 4)
+
+
+COLLATERAL = """
+    bank A 0 collateral 10   bank B 0
+    pay A>B 30   pay A>B 2 @6
+"""
+"""A posts 20 in tick 0 and pays; for its 2 of day 1 it can post no more than 1, up to its most of 31."""
+
+
+def collateral_rows() -> dict[str, Rows]:
+    behaviour = {"A": {"collateral": {"on_need": {"max": 31}}}}
+    scenario = scenario_of(COLLATERAL, ticks_per_day=4, days=2, behaviour=behaviour)
+    days = run_days_by_oracle(scenario, SystemState.opening(scenario), 2)
+    return rows_of(scenario, [record for record, _ in days])
+
+
+def test_posted_collateral_follows_from_its_changes():
+    rows = collateral_rows()
+    told = [(row["tick"], row["posted_before"], row["posted_after"]) for row in rows["collateral_events"]]
+    assert told == [(0, 10, 30), (6, 30, 31)]
+    assert [row["posted_collateral"] for row in rows["agents"] if row["agent"] == "A"] == [10, 30]
+    posted = [rebuilt(rows, tick, 4).posted_collateral for tick in range(8)]
+    assert [one["A"] for one in posted] == [30, 30, 30, 30, 30, 30, 31, 31]
+    assert [one["B"] for one in posted] == [0] * 8
+
+
+EVENT = {"simulation_id": SIMULATION, "day": 0, "event_seq": 0, "agent": "A", "tick": 0}
+
+
+@pytest.mark.parametrize(
+    ("events", "told"),
+    [
+        ([EVENT | {"posted_before": 9, "posted_after": 30}], "event_seq 0, posted_before 9 of A'; .* 10 was posted"),
+        ([EVENT | {"posted_before": 10, "posted_after": 30, "agent": "Z"}], "nothing was posted"),
+        ([EVENT | {"posted_before": 10, "posted_after": 30, "event_seq": 1}], "event_seq 0 was to come"),
+        (
+            [
+                EVENT | {"posted_before": 10, "posted_after": 30},
+                EVENT | {"posted_before": 10, "posted_after": 20, "event_seq": 1, "tick": 3},
+            ],
+            "event_seq 1, posted_before 10 of A'; .* 30 was posted",
+        ),
+    ],
+    ids=["other_opening", "unknown_agent", "one_left_out", "after_the_tick_too"],
+)
+def test_changes_of_collateral_that_do_not_follow_each_other_are_refused(events, told):
+    rows = collateral_rows()
+    with pytest.raises(InputError, match=f"collateral_events: found .*{told}"):
+        rebuilt(rows | {"collateral_events": events}, 1, 4)
 
 
 def test_the_end_of_the_last_tick_is_before_the_cancellation():
@@ -176,6 +234,7 @@ def test_what_its_agent_has_not_submitted_stands_in_queue_1():
             snapshot | {"transaction": "T2", "entry_tick": None, "entry_seq": None},
             snapshot | {"transaction": "T1", "entry_tick": 2, "entry_seq": 0},
         ],
+        "collateral_events": [],
     }  # fmt: skip
     states = [rebuilt(rows, tick, 3) for tick in range(3)]
     waiting_in_queue_1 = [[waiting.transaction for waiting in state.queue1["A"]] for state in states]

@@ -10,6 +10,12 @@ settlements as (
 
 ),
 
+snapshots as (
+
+    select * from {{ of_runs(ref('stg_raw__queue_snapshots')) }}
+
+),
+
 transaction_days as (
 
     select * from {{ of_runs(ref('int_transaction_days_clipped')) }}
@@ -58,7 +64,11 @@ traced as (
         settlements.mechanism,
         settlements.lsm_pass,
         settlements.cycle_seq,
-        settlements.wait_reason,
+        -- Why it joined Queue 2; what stands in Queue 1 has not.
+        case
+            when settlements.transaction is not null then settlements.wait_reason
+            when last_days.queue_end = 2 then snapshots.wait_reason
+        end as wait_reason,
         case
             when settlements.transaction is not null then 'settled'
             when last_days.outcome = 'cancelled' then 'cancelled'
@@ -75,6 +85,10 @@ traced as (
     left join last_days
         on arrivals.simulation_id = last_days.simulation_id
         and arrivals.transaction = last_days.transaction
+    left join snapshots
+        on last_days.simulation_id = snapshots.simulation_id
+        and last_days.transaction = snapshots.transaction
+        and last_days.day = snapshots.day
 
 )
 
@@ -99,6 +113,8 @@ select
     lsm_pass,
     cycle_seq,
     cycle_seq is not null as is_lsm_settled,
+    -- Nothing but its sender's policy keeps a transaction in Queue 1.
+    case when entry_tick > arrival_tick or entry_tick is null then 'policy' end as queue1_wait_reason,
     wait_reason,
     case when status = 'settled' then entry_tick - arrival_tick end as queue1_wait_ticks,
     settlement_tick - entry_tick as queue2_wait_ticks,

@@ -19,5 +19,10 @@ select
     queue1_size_max,
     queue2_size_max,
     queue1_size_end,
-    queue2_size_end
+    queue2_size_end,
+    cost_overdraft,
+    cost_delay,
+    cost_overdue,
+    cost_collateral,
+    cost_unsettled
 from {{ source('raw', 'agent_days') }}

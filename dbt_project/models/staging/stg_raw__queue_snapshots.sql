@@ -9,5 +9,6 @@ select
     transaction,
     entry_tick,
     entry_seq,
-    outcome
+    outcome,
+    wait_reason
 from {{ source('raw', 'queue_snapshots') }}
