@@ -1,4 +1,4 @@
-"""Digests of everything that a fixed scenario leaves behind.
+"""Digests of everything that fixed scenarios leave behind: a plain one, and one in which banks behave.
 
     python -m tests.golden.golden_day
 
@@ -16,21 +16,22 @@ from tests.helpers.tables import frames_of, run_all_days
 
 FOLDER = Path(__file__).parent
 DIGESTS = FOLDER / "digests.json"
+SCENARIOS = ("golden_day", "golden_behaviour")
 
 _DESCRIBES_THE_CODE = {"simulations": ("scenario_hash", "engine_version", "config")}
 """Columns that may change while nothing that is simulated does."""
 
 
-def golden_frames() -> dict[str, pl.DataFrame]:
-    """The raw tables of all days of the scenario."""
-    scenario = load_scenario(FOLDER / "golden_day.yaml")
+def golden_frames(name: str) -> dict[str, pl.DataFrame]:
+    """The raw tables of all days of a scenario."""
+    scenario = load_scenario(FOLDER / f"{name}.yaml")
     return frames_of(scenario, [record for record, _ in run_all_days(scenario)])
 
 
-def digests() -> dict[str, dict[str, object]]:
-    """By table, the number of rows and the SHA-256 of the rows as canonical JSON, in order."""
+def digests(name: str) -> dict[str, dict[str, object]]:
+    """Of a scenario by table, the number of rows and the SHA-256 of the rows as canonical JSON, in order."""
     told: dict[str, dict[str, object]] = {}
-    for table, frame in golden_frames().items():
+    for table, frame in golden_frames(name).items():
         rows = frame.drop(_DESCRIBES_THE_CODE.get(table, ())).rows(named=True)
         text = json.dumps(rows, sort_keys=True, separators=(",", ":"))
         told[table] = {"rows": len(rows), "sha256": hashlib.sha256(text.encode()).hexdigest()}
@@ -38,4 +39,4 @@ def digests() -> dict[str, dict[str, object]]:
 
 
 if __name__ == "__main__":
-    DIGESTS.write_text(json.dumps(digests(), indent=2) + "\n", encoding="utf-8")
+    DIGESTS.write_text(json.dumps({name: digests(name) for name in SCENARIOS}, indent=2) + "\n", encoding="utf-8")

@@ -3,11 +3,13 @@
 import json
 
 import polars as pl
+import pytest
 
-from tests.golden.golden_day import DIGESTS, digests, golden_frames
+from sim_engine.vocabulary import COLLATERAL_REASONS, MECHANISMS, POLICY, WAIT_REASONS
+from tests.golden.golden_day import DIGESTS, SCENARIOS, digests, golden_frames
 
 WHAT_TO_DO = """
-A simulated day has changed in: {tables}.
+The days of {name} have changed in: {tables}.
 If that was not meant, the last change to sim_engine or pipelines/frames.py broke it.
 If it was meant: say in CHANGELOG.md what changes for a researcher, raise __version__ in sim_engine/version.py so that
 no stored state is continued under other rules, and write the digests anew with
@@ -15,14 +17,15 @@ no stored state is continued under other rules, and write the digests anew with
 """
 
 
-def test_a_golden_day_is_what_it_was():
-    expected, found = json.loads(DIGESTS.read_text(encoding="utf-8")), digests()
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_golden_day_is_what_it_was(name):
+    expected, found = json.loads(DIGESTS.read_text(encoding="utf-8"))[name], digests(name)
     changed = [table for table in {**expected, **found} if expected.get(table) != found.get(table)]
-    assert not changed, WHAT_TO_DO.format(tables=", ".join(changed))
+    assert not changed, WHAT_TO_DO.format(name=name, tables=", ".join(changed))
 
 
 def test_the_golden_day_shows_what_its_head_says():
-    frames = golden_frames()
+    frames = golden_frames("golden_day")
     settlements, arrivals, snapshots = (frames[table] for table in ("settlements", "arrivals", "queue_snapshots"))
     assert frames["simulations"].height == 2
     assert frames["ticks"].height == 96
@@ -30,3 +33,20 @@ def test_the_golden_day_shows_what_its_head_says():
     assert set(settlements["mechanism"]) == {"immediate", "queue", "bilateral", "ring", "gridlock"}
     assert set(settlements["wait_reason"].drop_nulls()) == {"liquidity", "behind_another"}
     assert snapshots.filter((pl.col("day") == 0) & (pl.col("outcome") == "carried")).height > 0
+
+
+def test_the_golden_day_of_behaviour_shows_every_rule_at_work():
+    frames = golden_frames("golden_behaviour")
+    settlements, snapshots, costs = (frames[table] for table in ("settlements", "queue_snapshots", "agent_days"))
+    assert frames["simulations"].height == 2
+    assert set(settlements["mechanism"]) == set(MECHANISMS)
+    waits = {*settlements["wait_reason"].drop_nulls(), *snapshots["wait_reason"]}
+    assert waits == {*WAIT_REASONS} - {"behind_another", "entry_rule"}
+    assert WAIT_REASONS[POLICY] in set(snapshots["wait_reason"])
+    assert set(frames["collateral_events"]["reason"]) == set(COLLATERAL_REASONS)
+    assert set(frames["policy_snapshots"]["policy"]) == {
+        "fifo", "deadline", "liquidity_aware", "receipt_reactive", "scheduled",
+    }  # fmt: skip
+    kinds = [column for column in costs.columns if column.startswith("cost_")]
+    assert len(kinds) == 5
+    assert all(costs[kind].sum() > 0 for kind in kinds)
