@@ -85,7 +85,11 @@ def _behaviours(scenario: Scenario, opening: SystemState) -> Array:
     capacities = np.array(credit_capacities(scenario.stated, opening.posted_collateral), np.int64)
     multilateral = [agent.limits.multilateral for agent in agents]
     is_limited = np.array([limit is not None for limit in multilateral])
-    rooms = balances - np.array([limit or 0 for limit in multilateral], np.int64)
+    least = int(-INFINITE) + 1  # no balance comes near it, and no limit does
+    rooms = np.array(
+        [max(least, balance - (limit or 0)) for balance, limit in zip(opening.balances, multilateral, strict=True)],
+        np.int64,
+    )
     behaviours["reserved"] = [agent.reserved_for_urgent for agent in agents]
     behaviours["limit_room"] = np.where(is_limited, rooms, -INFINITE)
     behaviours["limit_floor"] = np.where(is_limited, rooms + capacities, -INFINITE)

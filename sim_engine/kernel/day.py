@@ -111,7 +111,7 @@ def work_of_day(
         keeping=behaviour.keeping,
         held=np.empty(behaviour.size(rows), layout.Held),
         at_once=np.empty(behaviour.size(rows), np.uint32),
-        collateral=np.empty(len(behaviour.keeping) * ticks, layout.Collateral),
+        collateral=np.empty(_collateral_events_max(len(behaviour.keeping), ticks, rows), layout.Collateral),
         runs=np.zeros(ticks, layout.Run),
         tick_ends=np.zeros(ticks, layout.TickEnd),
         settled_rows=np.empty(rows, np.int32),
@@ -161,6 +161,15 @@ def work_of_day(
     rules["first_entry_seq"] = opening.entries_count
     rules["keeps_cycles"] = keeps_cycles
     return work
+
+
+def _collateral_events_max(keeping: int, ticks: int, rows: int) -> int:
+    """How often so many agents can change their collateral in a day: once a tick, and not without a cause.
+
+    What an agent is short of grows only when it releases a payment, so that it posts at most once for each it sends and
+    once for those carried in; it withdraws again only after it was paid or has posted, and once besides.
+    """
+    return min(keeping * ticks, 3 * rows + 3 * keeping)
 
 
 def _first_row_by_tick(first_tick: int, ticks: int, transactions: Transactions) -> np.ndarray:
@@ -253,7 +262,9 @@ def record_of_day(
 
 
 def _collateral_events(work: Work) -> CollateralEvents:
-    events = work.collateral[: work.counts["collateral"][0]]
+    count = int(work.counts["collateral"][0])
+    assert count <= len(work.collateral), "no more changes of collateral than there is cause for"
+    events = work.collateral[:count]
     return CollateralEvents(
         agents=events["agent"].copy(),
         ticks=events["tick"].copy(),

@@ -91,7 +91,7 @@ def _bound_that_keeps(w: Work, sender: int, p: int, amount: int, is_urgent: int)
     if not is_urgent:
         if p != NIL and amount > room_of_pair(w, p):
             return BILATERAL_LIMIT
-        if behaviour.limit_floor > -INFINITE and amount > max(0, available - behaviour.limit_floor):
+        if behaviour.limit_floor > -INFINITE and amount - available > -behaviour.limit_floor:
             return MULTILATERAL_LIMIT
         if behaviour.reserved > 0 and amount > available - behaviour.reserved:
             return RESERVATION

@@ -29,8 +29,8 @@ def held_back_at(w: Work, agent: int, is_urgent: int, available: int) -> int:
 def room_of_pair(w: Work, p: int) -> int:
     """What the sender's bilateral limit leaves; INFINITE if it states none."""
     limited = w.pair_limits[p]
-    if limited.limit == INFINITE:
-        return INFINITE
+    if limited.limit >= INFINITE + min(0, limited.position):
+        return INFINITE  # what it leaves is more than there is, and more than int64 holds
     return max(0, limited.limit - limited.position)
 
 

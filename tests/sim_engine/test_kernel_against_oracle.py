@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from benchmarks.workloads import WORKLOADS, Workload, scenario_mapping
 from sim_engine import Scenario, SystemState, parse_scenario
+from sim_engine.bounds import MONEY_MAX
 from sim_engine.vocabulary import COLLATERAL_REASONS, HIT_LIMITS, MECHANISMS, NONE, POLICY, WAIT_REASONS
 from tests.helpers.behaving import behaving_busy_scenario, behaving_scenarios
 from tests.helpers.drawing import busy_scenario, crowded_scenarios, scenarios, sparse_ring_scenario
@@ -196,6 +197,25 @@ def test_kernel_is_the_oracle_over_a_day_of_w2():
 @pytest.mark.parametrize("workload", [WORKLOADS["W3"], FEWER_OF_W4], ids=["W3", "fewer_of_W4"])
 def test_kernel_is_the_oracle_over_a_day_of_many_agents(workload):
     check_day_of_workload(workload, 1)
+
+
+# Sizes at which arithmetic ends
+
+
+@pytest.mark.parametrize("limit", [MONEY_MAX, MONEY_MAX - 1, 9 * 10**18, 10**18])
+def test_kernel_is_the_oracle_where_limits_are_as_large_as_money(limit):
+    text = """
+        bank A 1000000000000000000 credit 3000000000000000000   bank B 0   bank C 5
+        pay A>B 1000000000000000000   pay A>B 1000000000000000000 @1   pay B>A 5 @1
+        pay C>A 7   pay B>C 100 @1   pay A>C 3 @2   pay A>B 1000000000000000000 @3
+    """
+    behaviour = {
+        bank: {"limits": {"multilateral": limit, "bilateral": {to: limit for to in "ABC" if to != bank}}}
+        for bank in "ABC"
+    }
+    for days in (1, 2):
+        scenario = scenario_of(text, ticks_per_day=4 // days, days=days, behaviour=behaviour)
+        assert sum(len(record.settlements.ticks) for record, _ in check_kernel_is_oracle(scenario)) >= 5
 
 
 # The same at length
