@@ -146,11 +146,49 @@ def overlaid(raw: Mapping[str, Any], locations: Iterable[Location], value: objec
     return changed
 
 
-def laid_over(below: Any, value: Any) -> Any:
-    """A value over what stands below it: mappings are laid over each other key by key, anything else goes whole."""
+def laid_over(below: Any, value: Any, at: Location = ()) -> Any:
+    """A value over what stands below it, at a location of a scenario.
+
+    Mappings are laid over each other key by key, and over a list place by place; anything else goes whole, as does
+    another policy, which has other parameters.
+    """
+    if isinstance(below, list) and isinstance(value, ByPlace):
+        return [laid_over(item, value[n], (*at, n)) if n in value else item for n, item in enumerate(below)]
     if not (isinstance(below, Mapping) and isinstance(value, Mapping)):
         return value
-    return {**below, **{key: laid_over(below.get(key), above) for key, above in value.items()}}
+    if at[:1] == ("agents",) and at[2:] == ("policy",) and below.keys() != value.keys():
+        return value
+    return {**below, **{key: laid_over(below.get(key), above, (*at, key)) for key, above in value.items()}}
+
+
+class ByPlace(dict[int, Any]):
+    """What is stated of a list's items, by their place."""
+
+
+def by_place(base: Mapping[str, Any], changes: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
+    """Changes of a scenario with a mapping that stands for items of a list, by their ids or `*` for all, by place.
+
+    What is said of all of them comes first, what is said of one is laid over it. Ids that no item has are added to the
+    problems.
+    """
+    return {
+        key: _items_by_place(key, base[key], value, problems)
+        if isinstance(value, Mapping) and isinstance(base.get(key), list)
+        else value
+        for key, value in changes.items()
+    }
+
+
+def _items_by_place(where: str, items: list[Any], stated: Mapping[str, Any], problems: list[Problem]) -> ByPlace:
+    ids = _ids(items)
+    found = ByPlace(dict.fromkeys(range(len(items)), stated["*"]) if "*" in stated else {})
+    for name, value in stated.items():
+        if name in ids:
+            place = ids.index(name)
+            found[place] = laid_over(found[place], value, (where, place)) if place in found else value
+        elif name != "*":
+            problems.append(Problem(f"{where}.{name}", ABSENT, _no_such_item(name, where, ids)))
+    return found
 
 
 def stated_below(stated: Any, location: Location, value: object) -> tuple[Location, object] | None:
@@ -202,7 +240,7 @@ def _entries(step: _Step, location: Location, holder: object) -> list[tuple[str 
 
 def _place(text: str, where: str, items: list[Any]) -> int:
     """The place of the item that brackets name: by its place, by its id, or by its id in quotes."""
-    ids = [item.get("id") if isinstance(item, Mapping) else None for item in items]
+    ids = _ids(items)
     name = text.strip("'\"")
     by_id = ids.index(name) if name in ids else None
     by_place = int(text) if text.isdecimal() else None
@@ -214,10 +252,19 @@ def _place(text: str, where: str, items: list[Any]) -> int:
         return by_place
     if by_place is not None:
         raise WrongPath(f"'{where}' has {len(items)} items, from [0] on")
+    raise WrongPath(_no_such_item(name, where, ids))
+
+
+def _ids(items: list[Any]) -> list[Any]:
+    """The id of each item; None where it states none."""
+    return [item.get("id") if isinstance(item, Mapping) else None for item in items]
+
+
+def _no_such_item(name: str, where: str, ids: list[Any]) -> str:
     noun = "agent" if where == "agents" else f"item of '{where}'"
     known = [known for known in ids if isinstance(known, str)]
     hint = did_you_mean(name, known) if known else f"its items have no ids: name them as {where}[0]"
-    raise WrongPath(f"no such {noun}; {hint}")
+    return f"no such {noun}; {hint}"
 
 
 def location_text(location: Location) -> str:
@@ -226,16 +273,16 @@ def location_text(location: Location) -> str:
     return text.removeprefix(".")
 
 
-def _overlaid(holder: Any, locations: Iterable[Location], value: object) -> Any:
+def _overlaid(holder: Any, locations: Iterable[Location], value: object, at: Location = ()) -> Any:
     rests: dict[str | int, list[Location]] = {}
     for location in locations:
         if not location:
-            return laid_over(holder, value)
+            return laid_over(holder, value, at)
         rests.setdefault(location[0], []).append(location[1:])
     copy: Any = list(holder) if isinstance(holder, list) else dict(holder) if isinstance(holder, Mapping) else {}
     for step, rest in rests.items():
         below = copy.get(step) if isinstance(copy, dict) else copy[step]
-        copy[step] = _overlaid(below, rest, value)
+        copy[step] = _overlaid(below, rest, value, (*at, step))
     return copy
 
 

@@ -23,7 +23,7 @@ from pipelines.progress import ProgressAsBar, Shows, progress_bar
 from pipelines.resources import Data
 from pipelines.runs import Run, load_run
 from pipelines.schedules import nightly_schedule
-from pipelines.terminal import print_arm_differences, print_cycle_statistics, run_title, shown_path
+from pipelines.terminal import print_arm_differences, print_cycle_statistics, print_payers, run_title, shown_path
 
 _STATISTICS = """
     select
@@ -56,6 +56,23 @@ _METRICS_SHOWN = [
     "liquidity_used",
     "turnover",
 ]
+
+_PAYERS = """
+    with policies as (
+        select arm, agent, string_agg(distinct policy, ', ' order by policy) as policy
+        from fct_agent_cost_days
+        inner join dim_simulations using (run_id, simulation_id)
+        where run_id = $run_id
+        group by arm, agent
+    )
+    select
+        arm, baseline_arm, agent, policy, mean, paired_difference,
+        paired_difference_ci95_low, paired_difference_ci95_high
+    from fct_experiment_agents
+    inner join policies using (arm, agent)
+    where run_id = $run_id and metric = 'cost_total' and (mean <> 0 or paired_difference <> 0) and pairs > 0
+    order by arm, abs(paired_difference) desc, agent
+"""
 
 _FROM_COMMAND_LINE = {"payment_sim/launched_from": "command_line"}
 _UNFINISHED = [status for status in dg.DagsterRunStatus if status not in FINISHED_STATUSES]
@@ -92,6 +109,7 @@ def materialise_everything(path: Path, data_root: Path) -> bool:
     warehouse = warehouse_file(data_root)
     print_cycle_statistics(run, cycle_statistics(run, warehouse))
     print_arm_differences(arm_differences(run, warehouse))
+    print_payers(payers(run, warehouse))
     console.print(f"Warehouse: {shown_path(warehouse_file(data_root))}")
     console.print(f"Done in {time.monotonic() - started:.0f} s. To look around: make ui")
     return True
@@ -194,6 +212,16 @@ def arm_differences(run: Run, warehouse: Path) -> pl.DataFrame:
         parameters = {"run_id": run.run_id, "metrics": _METRICS_SHOWN}
         differences: pl.DataFrame = connection.sql(_DIFFERENCES, params=parameters).pl()
     return differences
+
+
+def payers(run: Run, warehouse: Path) -> pl.DataFrame:
+    """What a day costs the agents of each arm, the largest differences from the baseline first, from the mart.
+
+    Whom neither costs anything is left out, as are arms that cannot be compared seed by seed.
+    """
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        found: pl.DataFrame = connection.sql(_PAYERS, params={"run_id": run.run_id}).pl()
+    return found
 
 
 def cycle_statistics(run: Run, warehouse: Path) -> pl.DataFrame:

@@ -3,9 +3,10 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from rich import box
@@ -22,6 +23,7 @@ from pipelines.runs import Run
 
 _FAILING_ROWS_SHOWN_MAX = 10
 _ARMS_SHOWN_MAX = 6
+_PAYERS_SHOWN_MAX = 12
 _ARMS_WIDTH = 100
 """Columns that two bounds of an interval in cents need beside the rest."""
 
@@ -120,14 +122,36 @@ def print_arm_differences(differences: pl.DataFrame) -> None:
             continue
         table = _table("Mean of a day", "Mean", "Difference", "95 % interval", "Seeds")
         for row in rows.iter_rows(named=True):
-            bounds = row["paired_difference_ci95_low"], row["paired_difference_ci95_high"]
-            interval = "-" if None in bounds else " to ".join(map(_rounded, bounds))
-            values = (_rounded(row["mean"]), _rounded(row["paired_difference"]), interval, _number(row["pairs"]))
-            table.add_row(row["metric"].replace("_", " "), *values)
+            table.add_row(row["metric"].replace("_", " "), *_compared(row), _number(row["pairs"]))
         console.print(table)
     if len(arms) > _ARMS_SHOWN_MAX:
         console.print(f"and {len(arms) - _ARMS_SHOWN_MAX:,} more arms.")
     foot = "From the mart fct_experiment_arms: paired by seed, 95 % by Student's t; ticks, minor units."
+    console.print(foot, style="dim")
+
+
+def print_payers(payers: pl.DataFrame) -> None:
+    """Shows which agents an arm costs more or less than its baseline: a row per arm and agent; nothing if none.
+
+    Rows of an arm are in order of the size of their difference; the first of them are shown.
+    """
+    if payers.is_empty():
+        return
+    console = Console(highlight=False)
+    console.width = max(console.width, _ARMS_WIDTH)
+    arms = payers.partition_by("arm", maintain_order=True)
+    for rows in arms[:_ARMS_SHOWN_MAX]:
+        arm, baseline_arm = rows.select("arm", "baseline_arm").row(0)
+        console.print(f"Who pays for {arm}, compared with {baseline_arm}", markup=False)
+        table = _table("Cost of a day", "Policy", "Mean", "Difference", "95 % interval")
+        for row in rows.head(_PAYERS_SHOWN_MAX).iter_rows(named=True):
+            table.add_row(escape(row["agent"]), row["policy"], *_compared(row))
+        console.print(table)
+        if rows.height > _PAYERS_SHOWN_MAX:
+            console.print(f"and {counted(rows.height - _PAYERS_SHOWN_MAX, 'more agent')} with smaller differences.")
+    if len(arms) > _ARMS_SHOWN_MAX:
+        console.print(f"and {len(arms) - _ARMS_SHOWN_MAX:,} more arms.")
+    foot = "From the mart fct_experiment_agents, which has each cost; booked, not debited; minor units."
     console.print(foot, style="dim")
 
 
@@ -204,6 +228,13 @@ def _failing_lines(table: str, contract: ContractBroken, frame: pl.DataFrame) ->
             yield f"{name}: fails '{case['check']}': {json.dumps(row, ensure_ascii=False, default=str)}"
     if contract.cases.height > _FAILING_ROWS_SHOWN_MAX:
         yield f"and {contract.cases.height - _FAILING_ROWS_SHOWN_MAX:,} more"
+
+
+def _compared(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    """A mean, what it differs by from the baseline's, and the interval of the difference."""
+    bounds = row["paired_difference_ci95_low"], row["paired_difference_ci95_high"]
+    interval = "-" if None in bounds else " to ".join(map(_rounded, bounds))
+    return _rounded(row["mean"]), _rounded(row["paired_difference"]), interval
 
 
 def counted(number: int, noun: str) -> str:

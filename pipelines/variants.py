@@ -8,10 +8,25 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from pipelines.grid import Axis, Location, Point, WrongPath, laid_over, location_text, overlaid, stated_below
+from pipelines.grid import (
+    Axis,
+    ByPlace,
+    Location,
+    Point,
+    WrongPath,
+    by_place,
+    laid_over,
+    location_text,
+    overlaid,
+    stated_below,
+)
 from sim_engine import InputError, Problem, Scenario, parse_scenario
 from sim_engine.errors import ABSENT
 from sim_engine.payments_file import PaymentsFile
+from sim_engine.presets import with_preset
+
+_ITEM = re.compile(r"([^.\[\]]+)\[(\d+)\](.*)")
+"""A key of a scenario's problem that lies in an item of a list: the list, the item's place, and what follows."""
 
 _RULES = {"queue2", "lsm", "end_of_day"}
 """Keys of a scenario that can be changed once it has been parsed, which is quick however large it is."""
@@ -52,7 +67,8 @@ class ArmVariants:
     """The scenarios of an arm, one for each point of a grid.
 
     name, changes: the arm, and what it states in place of the base's values. base: the scenario as its file holds it.
-    path_problems: paths of the grid that lead nowhere in this arm, or to what something else sets too.
+    path_problems: ids that the base does not have, and paths of the grid that lead nowhere in this arm, or to what
+    something else sets too.
     """
 
     def __init__(
@@ -64,14 +80,22 @@ class ArmVariants:
         parser: VariantParser,
     ) -> None:
         self._name = name
-        self._changes = changes
-        self._raw = laid_over(base, changes)
+        self._base = base
+        self._stated = changes
+        unknown: list[Problem] = []
+        self._changes = by_place(base, changes, unknown)
+        self._raw = laid_over(base, self._changes)
         self._axes = axes
         self._parser = parser
-        self.path_problems: list[Problem] = []
+        self.path_problems = [Problem(f"{self._key}.{one.key}", one.value, one.remedy) for one in unknown]
         self._locations = [self._located(axis) for axis in axes]
         self.path_problems += [*self._set_by_two_paths(), *self._set_by_arm_and_grid()]
-        self._places: dict[tuple[str, Problem], Problem] = {}
+        self._places: dict[tuple[str, str], Problem] = {}
+
+    @property
+    def _key(self) -> str:
+        """Where the run file says what the arm sets."""
+        return f"arms.{self._name}.set"
 
     def scenario(self, point: Point) -> Scenario:
         """The arm's scenario at a point. Raises InputError, each problem at the place where it can be mended."""
@@ -84,7 +108,7 @@ class ArmVariants:
     def overrides(self, point: Point) -> dict[str, object]:
         """What is stated in place of the base's values at a point, by path."""
         of_grid = {axis.path: axis.values[place] for axis, place in zip(self._axes, point, strict=True)}
-        return dict(_leaves(self._changes)) | of_grid
+        return dict(_leaves(self._stated)) | of_grid
 
     def _parsed(self, point: Point) -> Scenario:
         raw = self._raw
@@ -93,7 +117,8 @@ class ArmVariants:
         changed = sorted({axis.scenario_key for axis in self._axes})
         if changed and _RULES.issuperset(changed) and self._without_grid is not None:
             try:
-                return self._without_grid.with_rules(**{key: raw[key] for key in changed})
+                rules = with_preset(raw)
+                return self._without_grid.with_rules(**{key: rules[key] for key in changed})
             except InputError as error:
                 raise InputError(self._parser.source, error.problems) from None
         return self._parser.parsed(raw)
@@ -104,7 +129,7 @@ class ArmVariants:
         try:
             return self._parser.parsed(self._raw)
         except InputError as error:
-            self._own_problems = {(error.source, problem) for problem in error.problems}
+            self._own_problems = {(error.source, str(problem)) for problem in error.problems}
             return None
 
     def _located(self, axis: Axis) -> list[Location]:
@@ -132,22 +157,36 @@ class ArmVariants:
             )
             for where, value in list(stated)[:1]:
                 remedy = f"the grid sets it too, at {axis.key}; state it in one of them"
-                yield Problem(f"arms.{self._name}.set.{location_text(where)}", value, remedy)
+                key = location_text(where)
+                yield Problem(f"{self._key}.{self._as_stated(key) or key}", value, remedy)
 
     def _placed(self, problem: Problem, source: str, point: Point) -> Problem:
         """A scenario's problem at the place where it can be mended: in the grid, in the arm, or in its own file."""
         in_grid = self._in_grid(problem, point)
         if in_grid is not None:
             return in_grid
-        if (source, problem) not in self._places:
-            place = f"arms.{self._name}.set.{problem.key}"
-            if not _states(self._changes, problem.key):
-                place = f"{source}: {problem.key}" if problem.key else source
-            if point and (self._without_grid is not None or (source, problem) not in self._own_problems):
+        said = (source, str(problem))
+        if said not in self._places:
+            stated = self._as_stated(problem.key)
+            place = f"{source}: {problem.key}" if problem.key else source
+            if stated is not None:
+                place = f"{self._key}.{stated}"
+            if point and (self._without_grid is not None or said not in self._own_problems):
                 values = ", ".join(f"{axis.key}[{at}]" for axis, at in zip(self._axes, point, strict=True))
                 place = f"{values}: {place}"
-            self._places[source, problem] = Problem(place, problem.value, problem.remedy)
-        return self._places[source, problem]
+            self._places[said] = Problem(place, problem.value, problem.remedy)
+        return self._places[said]
+
+    def _as_stated(self, key: str) -> str | None:
+        """The key of a scenario's value as the arm states it, or states a whole that it is in; None if it does not."""
+        in_item = _ITEM.fullmatch(key)
+        if in_item is None or not isinstance(self._changes.get(in_item[1]), ByPlace):
+            return key if _states(self._stated, _keys(key)) else None
+        name, place, rest = in_item.groups()
+        item = self._base[name][int(place)]
+        of_one = [item["id"]] if isinstance(item, Mapping) and "id" in item else []
+        ways = [of for of in (*of_one, "*") if _states(self._stated[name], [of, *_keys(rest)[1:]])]
+        return f"{name}.{ways[0]}{rest}" if ways else None
 
     def _in_grid(self, problem: Problem, point: Point) -> Problem | None:
         """A problem of a value that the grid sets, or of a key that only a path of the grid names."""
@@ -185,12 +224,16 @@ def _at_or_below(locations: Sequence[Location], others: Sequence[Location]) -> I
     return (at for at in locations if any(at[:steps] in tops for steps in range(1, len(at) + 1)))
 
 
-def _states(changes: object, key: str) -> bool:
-    """Whether an arm states the value of a key, or a whole that the key is in."""
-    for step in key.split("."):
-        name = step.partition("[")[0]
+def _keys(key: str) -> list[str]:
+    """The keys on a problem's path, without places in lists."""
+    return [step.partition("[")[0] for step in key.split(".")]
+
+
+def _states(changes: object, steps: Sequence[str]) -> bool:
+    """Whether an arm states the value that some steps lead to, or a whole that it is in."""
+    for step in steps:
         if isinstance(changes, Mapping):
-            if name not in changes:
+            if step not in changes:
                 return False
-            changes = changes[name]
+            changes = changes[step]
     return True

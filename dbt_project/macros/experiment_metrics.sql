@@ -72,3 +72,27 @@
 {%- endfor -%}
 {{ return(metrics) }}
 {%- endmacro %}
+
+{#- What the agents of a run's arms are compared by: the measures of fct_agent_cost_days, likewise. -#}
+{% macro agent_metrics() -%}
+{%- set stated = [
+    ('cost_total', 'minor units', true),
+    ('cost_overdraft', 'minor units', true),
+    ('cost_delay', 'minor units', true),
+    ('cost_overdue', 'minor units', true),
+    ('cost_collateral', 'minor units', true),
+    ('cost_unsettled', 'minor units', true),
+    ('outstanding_value', 'minor units', true),
+    ('value_weighted_delay_ticks', 'ticks', false),
+    ('queue1_value_weighted_delay_ticks', 'ticks', false),
+    ('queue2_value_weighted_delay_ticks', 'ticks', false),
+    ('unsettled_value', 'minor units', true),
+    ('overdue_value', 'minor units', true),
+    ('liquidity_used', 'minor units', true),
+] -%}
+{%- set metrics = [] -%}
+{%- for name, unit, is_whole in stated -%}
+{%- do metrics.append({'name': name, 'unit': unit, 'is_whole': is_whole}) -%}
+{%- endfor -%}
+{{ return(metrics) }}
+{%- endmacro %}

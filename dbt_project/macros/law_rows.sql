@@ -39,3 +39,8 @@ union all
 select simulation_id, day, transaction, outcome as fate
 from {{ of_runs(ref('stg_raw__queue_snapshots')) }}
 {%- endmacro %}
+
+{#- A quotient of whole numbers, from 0 on, rounded to a whole one, halves upwards. -#}
+{% macro half_up(numerator, denominator) -%}
+((2 * ({{ numerator }})::hugeint + {{ denominator }}) // (2 * {{ denominator }}))
+{%- endmacro %}

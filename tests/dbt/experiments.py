@@ -52,9 +52,10 @@ class Experiment:
 
 
 def drawn_scenario(seed: int, **rules: Any) -> Row:
-    """Four banks that are short of money by chance, beside three in a knot and one that only receives."""
+    """Four banks short of money by chance, one of which waits for it, beside three in a knot and one that receives."""
     draw = random.Random(seed)
-    agents = [{"id": name, "opening_balance": draw.randrange(0, 60_000)} for name in DRAWN]
+    agents: list[Row] = [{"id": name, "opening_balance": draw.randrange(0, 60_000)} for name in DRAWN]
+    agents[1] |= {"policy": {"receipt_reactive": {"allowance": 30_000}}, "posted_collateral": 5_000}
     scripted = [
         {"id": name, "opening_balance": balance} for name, balance in [("X", 500), ("Y", 0), ("Z", 500), ("R", 0)]
     ]
@@ -67,6 +68,7 @@ def drawn_scenario(seed: int, **rules: Any) -> Row:
             "default": {"payments_per_day": draw.randrange(8, 14), "amount": {"median": 15_000, "sigma": 1.0}},
             "agents": {agent["id"]: {"payments_per_day": 0} for agent in scripted},
         },
+        "costs": {"overdraft_bp": 90, "delay_bp": 400, "overdue_bp": 700, "collateral_bp": 150, "unsettled_bp": 300},
         **rules,
     }
 

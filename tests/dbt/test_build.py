@@ -23,6 +23,8 @@ MARTS = {
     "fct_agent_lsm_days",
     "fct_lsm_counterfactual",
     "fct_experiment_arms",
+    "fct_agent_cost_days",
+    "fct_experiment_agents",
 }
 
 
@@ -46,12 +48,29 @@ def test_runs_show_what_the_laws_speak_of(built: tuple[Dbt, dict[str, str]]) -> 
             (select sum(retry_settled) from stg_raw__lsm_runs) as retried,
             (select max(intraday_credit_used) from stg_raw__ticks) as credit_used,
             (select count(*) from stg_raw__settlements where wait_reason = 'behind_another') as blocked,
+            (select count(*) from stg_raw__lsm_cycles where mechanism = 'entry_offset') as offset_on_entry,
+            (select count(*) from stg_raw__collateral_events where action = 'posted') as posted,
+            (select count(*) from stg_raw__collateral_events where action = 'withdrawn') as withdrawn,
+            (select count(*) from stg_raw__queue_snapshots where queue = 1) as in_queue1,
+            (select count(*) from fct_transactions where queue1_wait_reason = 'policy') as held,
+            (select count(*) from fct_transactions where wait_reason = 'bilateral_limit') as limited,
             (select count(*) from fct_transactions where is_overdue) as overdue,
             (select count(*) from fct_transactions where status = 'settled' and nights > 0) as settled_later,
             (select count(*) from fct_transactions where nights > 1) as two_nights,
-            (select count(*) from fct_lsm_counterfactual where delay_saved > 0) as twins
+            (select count(*) from fct_lsm_counterfactual where delay_saved > 0) as twins,
+            (select sum(cost_overdraft) from fct_agent_cost_days) as overdraft,
+            (select sum(cost_delay) from fct_agent_cost_days) as delay,
+            (select sum(cost_overdue) from fct_agent_cost_days) as overdue_cost,
+            (select sum(cost_collateral) from fct_agent_cost_days) as collateral,
+            (select sum(cost_unsettled) from fct_agent_cost_days) as unsettled,
+            (
+                select sum(cost_collateral) from fct_agent_cost_days
+                inner join stg_raw__collateral_events using (simulation_id, day, agent)
+            ) as changing_collateral,
+            (select sum(overdue_value) from fct_agent_cost_days) as overdue_value,
+            (select sum(abs(paired_difference)) from fct_experiment_agents where metric = 'cost_total') as payers
     """).row(0, named=True)
-    assert shown["simulations"] == 10
+    assert shown["simulations"] == 11
     assert {what for what, count in shown.items() if not count} == set()
 
 

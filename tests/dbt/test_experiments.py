@@ -15,7 +15,9 @@ import duckdb
 import polars as pl
 import pytest
 
+from pipelines.launch import payers
 from pipelines.raw_store import RawStore
+from pipelines.runs import load_run
 from sim_engine.scenario import Lsm
 from tests.dbt import student_t
 from tests.dbt.experiments import EXPERIMENTS, Experiment, store
@@ -27,7 +29,7 @@ pytestmark = pytest.mark.slow
 Row = dict[str, Any]
 Daily = dict[tuple[str, int], Row]
 
-RUN_TABLES = ("simulations", "agents", "arrivals", "settlements", "queue_snapshots", "lsm_cycles")
+RUN_TABLES = ("simulations", "agents", "agent_days", "arrivals", "settlements", "queue_snapshots", "lsm_cycles")
 
 
 @pytest.fixture(scope="module")
@@ -233,6 +235,64 @@ def daily(raw: dict[str, pl.DataFrame], efficiency: Daily) -> Daily:
     return measures
 
 
+@pytest.fixture(scope="module")
+def agent_costs(raw: dict[str, pl.DataFrame], used: pl.DataFrame) -> dict[tuple[str, int], dict[tuple[str, str], Any]]:
+    """The measures of fct_agent_cost_days, by agent and measure."""
+    liquidity = {(simulation, day, agent): value for simulation, day, agent, value in used.rows()}
+    tables: dict[str, list[Row]] = defaultdict(list)
+    tables |= {name: frame.to_dicts() for name, frame in raw.items()}
+    found = {}
+    for experiment in EXPERIMENTS:
+        for simulation_id in experiment.simulation_ids:
+            simulation = Simulation(tables, simulation_id)
+            for day in range(experiment.days):
+                found[simulation_id, day] = {
+                    (agent, measure): value
+                    for agent, row in cost_rows(simulation, day).items()
+                    for measure, value in (row | {"liquidity_used": liquidity[simulation_id, day, agent]}).items()
+                }
+    return found
+
+
+COSTS = ("cost_overdraft", "cost_delay", "cost_overdue", "cost_collateral", "cost_unsettled")
+
+
+def cost_rows(simulation: Simulation, day: int) -> dict[str, Row]:
+    """What each agent's day cost and what explains it, tick by tick."""
+    first_tick = day * simulation.ticks_per_day
+    carried = [row["transaction"] for row in simulation.on("queue_snapshots", day - 1) if row["outcome"] == "carried"]
+    arrived = [row["transaction"] for row in simulation.on("arrivals", day)]
+    settled = {row["transaction"]: row for row in simulation.on("settlements", day)}
+    queued = {row["transaction"]: row for row in simulation.on("queue_snapshots", day)}
+    policies = {row["agent"]: row["policy"] for row in simulation.on("agents", day)}
+    rows = {}
+    for stated in simulation.on("agent_days", day):
+        sent = [simulation.payments[name] for name in carried + arrived]
+        sent = [payment for payment in sent if payment["sender"] == stated["agent"]]
+        waited, overdue = {1: 0, 2: 0}, set()
+        for tick in range(first_tick, first_tick + simulation.ticks_per_day):
+            for payment in sent:
+                name = payment["transaction"]
+                entry = (settled | queued)[name]["entry_tick"]
+                if payment["arrival_tick"] <= tick and not (name in settled and settled[name]["tick"] <= tick):
+                    waited[1 if entry is None or entry > tick else 2] += payment["amount"]
+                    if payment["deadline_tick"] is not None and payment["deadline_tick"] <= tick:
+                        overdue.add(name)
+        value = sum(payment["amount"] for payment in sent)
+        rows[stated["agent"]] = {
+            "policy": policies[stated["agent"]],
+            **{kind: stated[kind] for kind in COSTS},
+            "cost_total": sum(stated[kind] for kind in COSTS),
+            "outstanding_value": value,
+            "value_weighted_delay_ticks": (waited[1] + waited[2]) / value if value else None,
+            "queue1_value_weighted_delay_ticks": waited[1] / value if value else None,
+            "queue2_value_weighted_delay_ticks": waited[2] / value if value else None,
+            "unsettled_value": sum(payment["amount"] for payment in sent if payment["transaction"] in queued),
+            "overdue_value": sum(simulation.payments[name]["amount"] for name in overdue),
+        }
+    return rows
+
+
 SAVINGS = {
     # by what the twin without LSM has more of
     "delay_saved": "value_weighted_delay_ticks",
@@ -309,7 +369,7 @@ def test_what_the_lsm_saved_is_what_its_twin_has_more_of(dbt: Dbt, raw: dict[str
         opening = _of_day(raw["agents"], key)
         expected = savings(on, off) | {
             "twin_simulation_id": twins[key[0]],
-            "opening_liquidity": opening["opening_balance"].sum() + opening["credit_limit"].sum(),
+            "opening_liquidity": sum(opening.select(LIQUIDITY).sum().row(0)),
             "is_all_settled_on": not on["unsettled_count"],
             "is_all_settled_off": not off["unsettled_count"],
             "outstanding_value_on": on["carried_in_value"] + on["arrived_value"],
@@ -321,6 +381,9 @@ def test_what_the_lsm_saved_is_what_its_twin_has_more_of(dbt: Dbt, raw: dict[str
         for column, value in expected.items():
             assert row[column] == _close(value), (key, column)
 
+
+LIQUIDITY = ("opening_balance", "credit_limit", "posted_collateral")
+"""What an agent without a haircut can pay with."""
 
 BOTH_SIDES = (
     "value_weighted_delay_ticks",
@@ -344,6 +407,13 @@ def test_experiments_show_what_the_formulas_speak_of(dbt: Dbt) -> None:
             (select count(*) from fct_agent_lsm_days where counterparties_out > 1) as pays_several,
             (select count(*) from fct_liquidity_efficiency_days where liquidity_cost_gini > 0) as unequal,
             (select count(*) from fct_liquidity_efficiency_days where average_settlement_tick is null) as unsettled,
+            (select count(*) from fct_agent_cost_days where queue1_value_weighted_delay_ticks > 0) as held_back,
+            (select count(*) from fct_agent_cost_days where queue2_value_weighted_delay_ticks > 0) as queued,
+            (select count(*) from fct_agent_cost_days where overdue_value > 0) as overdue,
+            (select count(*) from fct_agent_cost_days where cost_overdraft > 0) as overdrawn,
+            (select count(*) from fct_agent_cost_days where cost_unsettled > 0) as left_over,
+            (select count(*) from fct_experiment_agents where metric = 'cost_total' and paired_difference > 0) as pays,
+            (select count(*) from fct_experiment_agents where metric = 'cost_total' and paired_difference < 0) as saves,
             (select count(*) from fct_experiment_arms where seeds = 0) as never,
             (select count(*) from fct_experiment_arms where paired_difference_sd > 0) as spread
     """).row(0, named=True)
@@ -389,7 +459,54 @@ def test_arms_are_compared_over_the_days_of_each_seed(dbt: Dbt, measured: Daily)
                     assert row[column] == value, (experiment.run_id, arm, metric, column)
 
 
-def expected_row(experiment: Experiment, measured: Daily, arm: str, metric: str) -> Row:
+def test_an_agents_costs_stand_beside_what_a_walk_through_the_day_finds(dbt: Dbt, agent_costs: Daily) -> None:
+    rows = dbt.query("from fct_agent_cost_days").to_dicts()
+    assert len(rows) == 8 * len(agent_costs) == 8 * (7 * 3 * 2 + 5 * 4 * 3 + 2)
+    for row in rows:
+        of_day = agent_costs[row["simulation_id"], row["day"]]
+        expected = {measure: value for (agent, measure), value in of_day.items() if agent == row["agent"]}
+        assert set(row) == set(expected) | {"run_id", "simulation_id", "day", "agent"}
+        for measure, value in expected.items():
+            assert row[measure] == _close(value), (row["simulation_id"], row["day"], row["agent"], measure)
+
+
+def test_agents_of_arms_are_compared_over_the_days_of_each_seed(dbt: Dbt, agent_costs: Daily) -> None:
+    rows = dbt.query("from fct_experiment_agents").to_dicts()
+    found = {(row["run_id"], row["arm"], row["agent"], row["metric"]): row for row in rows}
+    measures = sorted(key for key in next(iter(agent_costs.values())) if key[1] != "policy")
+    assert len(rows) == len(found) == (7 + 5 + 2) * len(measures)
+    assert len(measures) == 8 * 13
+    for experiment in EXPERIMENTS:
+        for arm in experiment.arms:
+            for measure in measures:
+                row = found[experiment.run_id, arm, *measure]
+                for column, value in expected_row(experiment, agent_costs, arm, measure).items():
+                    assert row[column] == value, (experiment.run_id, arm, measure, column)
+
+
+def test_who_pays_is_told_of_every_arm_by_the_size_of_the_difference(dbt: Dbt, agent_costs: Daily) -> None:
+    experiment = EXPERIMENTS[0]
+    found = payers(load_run(dbt.folder / f"{experiment.run_id}.yaml"), dbt.folder / "warehouse.duckdb")
+    agents = sorted({agent for agent, _ in next(iter(agent_costs.values()))})
+    compared = [arm for arm in experiment.arms if arm != experiment.baseline and arm not in experiment.refused]
+    expected = {
+        (arm, agent): expected_row(experiment, agent_costs, arm, (agent, "cost_total"))
+        for arm in compared
+        for agent in agents
+    }
+    some = [key for key, row in expected.items() if row["mean"] != 0 or row["paired_difference"] != 0]
+    assert 3 * len(compared) < len(some) < len(expected) == 5 * 8  # R has nothing to pay
+    assert found.height == len(some)
+    assert {*found.select("arm", "agent").rows()} == {*some}
+    for row in found.to_dicts():
+        for column in ("baseline_arm", "mean", "paired_difference", "paired_difference_ci95_low"):
+            assert row[column] == expected[row["arm"], row["agent"]][column], row
+        assert row["policy"] == ("receipt_reactive" if row["agent"] == "B" else "fifo")
+    order = [(row["arm"], -abs(row["paired_difference"]), row["agent"]) for row in found.to_dicts()]
+    assert order == sorted(order)
+
+
+def expected_row(experiment: Experiment, measured: Daily, arm: str, metric: Any) -> Row:
     """What is to be found of an arm and a metric; floats compare as nearly equal."""
     refused = arm == experiment.baseline or arm in experiment.refused
 
@@ -528,6 +645,31 @@ def test_metrics_are_all_measures_of_their_marts_with_their_units(dbt: Dbt) -> N
         """
         select * from (values
             {% for metric in experiment_metrics() %}
+            ('{{ metric.name }}', {{ metric.is_whole }}){{ ',' if not loop.last }}
+            {% endfor %}
+        )
+    """,
+    )
+    assert dict(listed) == {name: data_type == "bigint" for name, (_, data_type) in stated.items()}
+
+
+def test_metrics_of_agents_are_all_measures_of_their_mart_with_their_units(dbt: Dbt) -> None:
+    manifest = dbt("parse").result
+    [mart] = [node for node in manifest.nodes.values() if node.name == "fct_agent_cost_days"]
+    stated = {
+        column.name: (column.config.meta["unit"], column.data_type)
+        for column in mart.columns.values()
+        if column.data_type in ("bigint", "double") and column.name != "day"
+    }
+    assert len(stated) == 13
+    assert dict(dbt.query("select distinct metric, unit from fct_experiment_agents").rows()) == {
+        name: unit for name, (unit, _) in stated.items()
+    }
+    listed = shown(
+        dbt,
+        """
+        select * from (values
+            {% for metric in agent_metrics() %}
             ('{{ metric.name }}', {{ metric.is_whole }}){{ ',' if not loop.last }}
             {% endfor %}
         )

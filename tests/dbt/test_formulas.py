@@ -40,7 +40,7 @@ class Simulation:
 def simulations(built: tuple[Dbt, dict[str, str]]) -> list[Simulation]:
     store = RawStore(built[0].folder)
     tables: dict[str, list[Row]] = defaultdict(list)
-    for run_id in [*RUNS, "worked", "three_bank_ring"]:
+    for run_id in [*RUNS, "worked", "behaving", "three_bank_ring"]:
         for day in store.days_stored(run_id):
             for table in ("simulations", "arrivals", "settlements", "queue_snapshots", "lsm_cycles"):
                 tables[table] += store.read_table(table, run_id, day).to_dicts()
@@ -53,7 +53,7 @@ def test_effectiveness_is_what_a_walk_through_the_day_finds(
 ) -> None:
     mart = _by_key(built[0].query("from fct_lsm_effectiveness_days"), "simulation_id", "day")
     days = [(simulation, row["day"]) for simulation in simulations for row in simulation.rows["simulations"]]
-    assert len(days) == len(mart) == 3 * 4 + 2 + 2 * 3 + 3 + 1
+    assert len(days) == len(mart) == 3 * 4 + 2 + 2 * 3 + 3 + 3 + 1
     for simulation, day in days:
         found = mart[simulation.simulation_id, day]
         expected = effectiveness(simulation, day)
@@ -219,6 +219,10 @@ def test_a_transactions_waits_and_fate_follow_from_its_raw_rows(
             assert found["wait_ticks"] == (row and row["tick"] - payment["arrival_tick"])
             assert found["queue1_wait_ticks"] == (row and row["entry_tick"] - payment["arrival_tick"])
             assert found["queue2_wait_ticks"] == (row and row["tick"] - row["entry_tick"])
+            last = row or last_seen[name]
+            assert found["wait_reason"] == (None if last.get("queue") == 1 else last["wait_reason"])
+            is_held = last["entry_tick"] is None or last["entry_tick"] > payment["arrival_tick"]
+            assert found["queue1_wait_reason"] == ("policy" if is_held else None)
             fate = "settled" if row else {"carried": "queued", "cancelled": "cancelled"}[last_seen[name]["outcome"]]
             assert found["status"] == fate
             # Carried over the end of the last stored day is a night that has not been.

@@ -19,8 +19,8 @@ pytestmark = pytest.mark.slow
 DERIVED = ["int_transaction_days_clipped", "int_net_debits_measured"]
 """Tables that laws of raw tables read, each after those that it is made of."""
 
-RUN = "worked"
-"""The run whose tables are tampered with: tests/dbt/warehouse.py says what happens in it, step by step."""
+WORKED, BEHAVING = "worked", "behaving"
+"""The runs whose tables are tampered with: tests/dbt/warehouse.py says what happens in them, step by step."""
 
 RAW = {
     # A pays 41 first of all: it owes one more from then on, at its peak and at every tick end.
@@ -71,6 +71,11 @@ RAW = {
     ],
     "update agents set opening_balance = opening_balance + 1 where agent = 'A' and day = 0": ["opening_balances_agree"],
     "update agents set policy = 'other' where agent = 'A' and day = 0": ["policies_agree"],
+    # The scenario states no rates.
+    **{
+        f"update agent_days set {kind} = 1 where agent = 'A' and day = 1": ["agent_costs_follow_from_events"]
+        for kind in ("cost_overdraft", "cost_delay", "cost_overdue", "cost_collateral", "cost_unsettled")
+    },
     # A pays 40 at tick 0, and again in the day's last step, when it owes 10: 50 is no more than its peak of 70.
     (
         "insert into settlements select * replace (9999 as settlement_seq) from settlements where transaction = 'alone'"
@@ -276,12 +281,69 @@ RAW = {
 }
 """What is done to a raw table, and the laws that must fail then; a comment says what that rests on."""
 
+RAW_BEHAVING = {
+    "update collateral_events set posted_before = posted_before - 1, amount = amount + 1 where agent = 'A'": [
+        "collateral_changes_follow_each_other"
+    ],
+    "update collateral_events set amount = amount + 1 where agent = 'A'": ["collateral_changes_follow_each_other"],
+    "update collateral_events set event_seq = event_seq + 1 where agent = 'C'": [
+        "collateral_changes_follow_each_other"
+    ],
+    # C's change, the second of the day, is of tick 1.
+    "update collateral_events set tick = 2 where agent = 'A'": ["collateral_changes_follow_each_other"],
+    # Credit for 1 is in use; A opened the day with 10, which are worth 5.
+    "update collateral_events set posted_after = 11, amount = 1 where agent = 'A'": [
+        "days_open_with_the_collateral_posted_before"
+    ],
+    "delete from collateral_events where agent = 'B'": ["days_open_with_the_collateral_posted_before"],
+    # The first of the day's changes.
+    "delete from collateral_events where agent = 'A'": [
+        "collateral_changes_follow_each_other",
+        "days_open_with_the_collateral_posted_before",
+    ],
+    "update agents set posted_collateral = posted_collateral + 1 where agent = 'A' and day = 2": [
+        "days_open_with_the_collateral_posted_before"
+    ],
+    # The warehouse takes the day from the folder.
+    "update collateral_events set day = 1 where agent = 'A'": ["folders_agree_with_their_rows"],
+    # 12 are worth 6 after the haircut: what is posted within the day counts.
+    "update agent_days set min_balance = -6 where agent = 'A' and day = 0": ["balances_follow_from_settlements"],
+    "update agent_days set min_balance = -7 where agent = 'A' and day = 0": [
+        "available_liquidity_is_never_negative",
+        "balances_follow_from_settlements",
+    ],
+    # B closes day 1 without the 6 that it opened it with.
+    "update agent_days set min_balance = -6 where agent = 'B' and day = 1": ["balances_follow_from_settlements"],
+    "update lsm_cycles set lsm_pass = 1": [
+        "cycle_transactions_settled_in_it",
+        "offsets_on_entry_come_before_any_pass",
+    ],
+    "update lsm_cycles set cycle_length = 3": [
+        "cycle_length_counts_agents",
+        "cycle_type_follows_length",
+        "offsets_on_entry_come_before_any_pass",
+    ],
+    # In its tick, 1, Queue 2 is empty when the LSM's turn comes: no run settled it.
+    "update lsm_cycles set mechanism = 'bilateral', lsm_pass = 1": [
+        "cycle_transactions_settled_in_it",
+        "lsm_run_counts_equal_events",
+    ],
+    "update queue_snapshots set wait_reason = 'reservation' where transaction = 'limited' and day = 1": [
+        "wait_reasons_are_kept"
+    ],
+    "update policy_snapshots set policy = 'receipt_reactive' where agent = 'A' and day = 2": ["policies_agree"],
+}
+"""The same for the run whose agents behave."""
+
 DAY = "where run_id = 'worked' and day = 0"
 PAIR = "where simulation_id = 'carried.lsm_on.s1' and day = 0"
 ARM = "where run_id = 'carried' and metric = 'settled_value' and arm"
+AGENT = "where run_id = 'carried' and metric = 'liquidity_used' and agent = 'A' and arm"
+NETTED = "where run_id = 'cancelled' and agent = 'B'"
 
 MARTS = {
     f"update fct_lsm_effectiveness_days set liquidity_used = liquidity_used + 1 {DAY}": [
+        "agent_cost_days_add_up_to_the_day",
         "agent_lsm_days_add_up_to_the_day",
         "liquidity_used_is_the_sum_over_agents",
     ],
@@ -371,6 +433,35 @@ MARTS = {
     f"update fct_experiment_arms set paired_difference = 0 {ARM} = 'lsm_off'": [
         "paired_differences_are_differences_of_means"
     ],
+    **{
+        f"update fct_agent_cost_days set {measure} = {measure} + 1 {DAY} and agent = 'D'": [
+            "agent_cost_days_add_up_to_the_day"
+        ]
+        for measure in (
+            "cost_total",
+            "cost_overdraft",
+            "cost_delay",
+            "cost_overdue",
+            "cost_collateral",
+            "cost_unsettled",
+            "outstanding_value",
+            "unsettled_value",
+            "value_weighted_delay_ticks",
+            "queue1_value_weighted_delay_ticks",
+            "queue2_value_weighted_delay_ticks",
+            "liquidity_used",
+        )
+    },
+    f"update fct_experiment_agents set paired_difference = paired_difference + 1 {AGENT} = 'lsm_on'": [
+        "agents_differ_by_differences_of_means"
+    ],
+    f"update fct_experiment_agents set paired_difference = 0 {AGENT} = 'lsm_off'": [
+        "agents_differ_by_differences_of_means"
+    ],
+    # The arm is compared with none, so that only its sum over kinds is wrong.
+    f"update fct_experiment_agents set mean = mean + 1 {NETTED} and metric = 'cost_delay'": [
+        "agents_differ_by_differences_of_means"
+    ],
 }
 """What is done to a mart, and the laws that must fail then."""
 
@@ -411,14 +502,49 @@ def test_what_is_tampered_with_went_as_it_was_worked_out(built: tuple[Dbt, dict[
     assert waiting["intraday_credit_used"].to_list() == [40, 40, 70, 70, 70, 10, 10, 10, 10, 10, 10, 10, 0, 0]
 
 
+def test_what_behaves_went_as_it_was_worked_out(built: tuple[Dbt, dict[str, str]]) -> None:
+    changes = built[0].query("""
+        select tick, agent, posted_before, posted_after, reason
+        from stg_raw__collateral_events where run_id = 'behaving' order by day, event_seq
+    """)
+    assert changes.rows() == [(0, "A", 10, 12, "on_need"), (1, "C", 3, 0, "idle"), (4, "B", 6, 0, "idle")]
+    transactions = built[0].query("""
+        select transaction, entry_tick, settlement_tick, mechanism, queue1_wait_reason, wait_reason, is_overdue
+        from fct_transactions where run_id = 'behaving' order by arrival_seq
+    """)
+    assert transactions.rows() == [
+        ("pressing", 0, 1, "entry_offset", None, "liquidity", False),
+        ("held", 8, 8, "immediate", "policy", None, False),
+        ("starved", 0, 1, "queue", None, "liquidity", False),
+        ("offsets", 1, 1, "entry_offset", None, "liquidity", False),
+        ("feeds", 1, 1, "immediate", None, None, False),
+        ("limited", 2, None, None, None, "bilateral_limit", False),
+        ("last", 7, 7, "immediate", None, None, False),
+    ]
+    closing = built[0].query("""
+        select closing_balance, min_balance from stg_raw__agent_days
+        where run_id = 'behaving' and agent in ('A', 'B', 'C') order by day, agent
+    """)
+    balances = [(-1, -1), (1, 0), (50, 50), (-1, -1), (1, 1), (50, 50), (-4, -4), (2, 1), (52, 50)]
+    assert closing.rows() == balances
+    policies = built[0].query("from stg_raw__agents where run_id = 'behaving' and agent = 'A' order by day")["policy"]
+    assert policies.to_list() == ["receipt_reactive", "receipt_reactive", "deadline"]
+
+
 def test_untampered_data_break_no_law(built: tuple[Dbt, dict[str, str]], laws: dict[str, str]) -> None:
     assert broken(built[0], laws) == []
 
 
 @pytest.mark.parametrize("statement", RAW)
 def test_tampered_raw_table_breaks(built: tuple[Dbt, dict[str, str]], laws: dict[str, str], statement: str) -> None:
-    with tampered(built[0], statement):
+    with tampered(built[0], WORKED, statement):
         assert broken(built[0], laws) == RAW[statement]
+
+
+@pytest.mark.parametrize("statement", RAW_BEHAVING)
+def test_tampered_behaviour_breaks(built: tuple[Dbt, dict[str, str]], laws: dict[str, str], statement: str) -> None:
+    with tampered(built[0], BEHAVING, statement):
+        assert broken(built[0], laws) == RAW_BEHAVING[statement]
 
 
 @pytest.mark.parametrize("statement", MARTS)
@@ -427,13 +553,13 @@ def test_tampered_mart_breaks(built: tuple[Dbt, dict[str, str]], laws: dict[str,
 
 
 def test_every_law_is_broken_by_some_tampering(laws: dict[str, str]) -> None:
-    noticed = {law for failing in [*RAW.values(), *MARTS.values()] for law in failing}
+    noticed = {law for failing in [*RAW.values(), *RAW_BEHAVING.values(), *MARTS.values()] for law in failing}
     assert noticed == set(laws)
 
 
 def test_dbt_names_the_broken_law_and_builds_no_mart_on_it(built: tuple[Dbt, dict[str, str]]) -> None:
     dbt, _ = built
-    with tampered(dbt, "update lsm_cycles set total_value = total_value + 1 where mechanism = 'ring'"):
+    with tampered(dbt, WORKED, "update lsm_cycles set total_value = total_value + 1 where mechanism = 'ring'"):
         outcome = outcomes(dbt("build", "--exclude", "test_type:unit"))
     failing = {node for node, status in outcome.items() if status == "fail"}
     assert failing == {"assert_cycle_values_follow_from_amounts", "assert_lsm_run_counts_equal_events"}
@@ -463,17 +589,17 @@ def derived(dbt: Dbt) -> dict[str, str]:
 
 
 @contextmanager
-def tampered(dbt: Dbt, statement: str) -> Iterator[None]:
-    """The run's raw tables as they are after a statement that changes one of them, for a while.
+def tampered(dbt: Dbt, run_id: str, statement: str) -> Iterator[None]:
+    """A run's raw tables as they are after a statement that changes one of them, for a while.
 
     In the statement, tables bear their raw names; folder is the day of a row's folder.
     """
     store = RawStore(dbt.folder)
-    days = store.days_stored(RUN)
+    days = store.days_stored(run_id)
     table = next(name for name in CONTRACTS if name in statement.split()[:3])
     with duckdb.connect() as connection:
         for name in CONTRACTS:
-            parts = ", ".join(f"'{store.part(name, RUN, day)}'" for day in days)
+            parts = ", ".join(f"'{store.part(name, run_id, day)}'" for day in days)
             connection.sql(f"""
                 create table {name} as
                 select * exclude (filename), regexp_extract(filename, 'day=(\\d+)', 1)::int as folder
@@ -483,12 +609,12 @@ def tampered(dbt: Dbt, statement: str) -> Iterator[None]:
         connection.sql(statement)
         after = connection.sql(f"from {table}").pl()
     assert not after.equals(before), "the statement changes nothing"
-    true_bytes = {day: store.part(table, RUN, day).read_bytes() for day in days}
+    true_bytes = {day: store.part(table, run_id, day).read_bytes() for day in days}
     try:
         for day in days:
             rows = after.filter(after["folder"] == day).drop("folder")
-            rows.cast(dict(schema_of(table))).write_parquet(store.part(table, RUN, day))
+            rows.cast(dict(schema_of(table))).write_parquet(store.part(table, run_id, day))
         yield
     finally:
         for day, content in true_bytes.items():
-            store.part(table, RUN, day).write_bytes(content)
+            store.part(table, run_id, day).write_bytes(content)

@@ -34,6 +34,7 @@ arrivals:
   - {id: T2, sender: B, receiver: A, amount: 700000, tick: 5, priority: urgent}
 generate:
   default: {payments_per_day: 25, amount: {median: 20000, sigma: 1.0}}
+costs: {overdraft_bp: 70, delay_bp: 300, overdue_bp: 550, collateral_bp: 110, unsettled_bp: 200}
 """
 """Five banks that are short of money: three days of rings, bilateral nettings and queues over night."""
 
@@ -79,6 +80,54 @@ arrivals:
 end of ticks 9 to 11, one from then on.
 """
 
+BEHAVING = """
+name: behaving
+ticks_per_day: 3
+num_days: 3
+agents:
+  - id: A
+    opening_balance: 0
+    posted_collateral: 10
+    haircut_bp: 5000
+    policy: {receipt_reactive: {allowance: 0}}
+    policy_changes: [{day: 2, policy: {deadline: {urgency_ticks: 0}}}]
+    collateral: {on_need: {max: 12}}
+  - {id: B, opening_balance: 0, posted_collateral: 6, collateral: {return_when_idle: {ticks: 2}}}
+  - id: C
+    opening_balance: 50
+    posted_collateral: 3
+    limits: {bilateral: {A: 10}}
+    collateral: {return_when_idle: {ticks: 2}}
+  - {id: D, opening_balance: 0}
+  - {id: E, opening_balance: 0}
+  - {id: F, opening_balance: 5}
+arrivals:
+  - {id: pressing, sender: A, receiver: B, amount:  8, tick: 0, priority: urgent}
+  - {id: held,     sender: A, receiver: B, amount:  1, tick: 0}
+  - {id: starved,  sender: D, receiver: E, amount:  5, tick: 0}
+  - {id: offsets,  sender: B, receiver: A, amount:  7, tick: 1}
+  - {id: feeds,    sender: F, receiver: D, amount:  5, tick: 1}
+  - {id: limited,  sender: C, receiver: A, amount: 50, tick: 2}
+  - {id: last,     sender: A, receiver: C, amount:  2, tick: 7, deadline: 7}
+lsm: {ring: false, gridlock: false, entry_offset: true}
+"""
+"""Three days of agents that behave, worked out by hand. What changes, and what there is after it (balances, posted):
+
+| day | tick | what | A | B | C | A posted | B posted | C posted |
+|---|---|---|---|---|---|---|---|---|
+| 0 | 0 | A posts 2 for `pressing`, and has 6; it joins Queue 2 | 0 | 0 | 50 | 12 | 6 | 3 |
+| 0 | 1 | C, idle in 2 ticks, withdraws its 3 | 0 | 0 | 50 | 12 | 6 | 0 |
+| 0 | 1 | B has 6: `offsets` is offset on entry against `pressing` | -1 | 1 | 50 | 12 | 6 | 0 |
+| 0 | 2 | `limited` joins Queue 2: C sends A no more than 10 net | -1 | 1 | 50 | 12 | 6 | 0 |
+| 1 | 4 | B, idle in 2 ticks, withdraws its 6 | -1 | 1 | 50 | 12 | 0 | 0 |
+| 2 | 7 | `last` is due and settles | -3 | 1 | 52 | 12 | 0 | 0 |
+| 2 | 7 | `limited` cannot be offset against it any more | -3 | 1 | 52 | 12 | 0 | 0 |
+| 2 | 8 | `held` is due on the last tick of the day | -4 | 2 | 52 | 12 | 0 | 0 |
+
+`held` waits for what A receives on the day: at tick 2 that is 7, less than the 8 it has released. In tick 1, after the
+offset, `feeds` settles at once and `starved` by the retry; Queue 2 is empty then, so that no LSM runs.
+"""
+
 RUNS = {
     "carried": {
         "days": 3,
@@ -88,7 +137,18 @@ RUNS = {
             "lsm_off": {"baseline": True, "set": {"lsm": {"bilateral": False, "ring": False, "gridlock": False}}},
         },
     },
-    "cancelled": {"days": 2, "arms": {"base": {"set": {"end_of_day": "cancel", "queue2": {"discipline": "fifo"}}}}},
+    "cancelled": {
+        "days": 2,
+        "arms": {
+            "base": {
+                "set": {
+                    "end_of_day": "cancel",
+                    "queue2": {"discipline": "fifo"},
+                    "agents": {"A": {"collateral": {"on_need": {"max": 5000}, "return_when_idle": {"ticks": 2}}}},
+                }
+            }
+        },
+    },
     "netted": {
         "days": 2,
         "arms": {
@@ -102,12 +162,13 @@ RUNS = {
 
 
 def store_runs(folder: Path) -> RawStore:
-    """Simulates the runs above, the worked days and the smallest ring; their raw tables stand below folder/raw."""
+    """Simulates the runs above, the days worked by hand and the smallest ring; their tables stand below folder/raw."""
     store = RawStore(folder)
     store.prepare()
     (folder / "five_banks.yaml").write_text(FIVE_BANKS)
     (folder / "worked.yaml").write_text(WORKED)
-    files = [REPO / "scenarios" / "three_bank_ring.yaml", folder / "worked.yaml"]
+    (folder / "behaving.yaml").write_text(BEHAVING)
+    files = [REPO / "scenarios" / "three_bank_ring.yaml", folder / "worked.yaml", folder / "behaving.yaml"]
     for run_id, run in RUNS.items():
         files.append(folder / f"{run_id}.yaml")
         files[-1].write_text(yaml.safe_dump({"run_id": run_id, "scenario": "five_banks.yaml", **run}))

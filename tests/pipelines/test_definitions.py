@@ -31,9 +31,11 @@ _DBT_GROUPS = {"staging", "intermediate", "reference", "marts"}
 MARTS = [
     "dim_agents",
     "dim_simulations",
+    "fct_agent_cost_days",
     "fct_agent_lsm_days",
     "fct_cycle_length_days",
     "fct_cycle_type_days",
+    "fct_experiment_agents",
     "fct_experiment_arms",
     "fct_liquidity_efficiency_days",
     "fct_lsm_counterfactual",
@@ -53,7 +55,7 @@ def graph() -> AssetGraph:
 
 def test_every_raw_table_and_the_closing_state_are_assets_by_run_and_day(graph: AssetGraph) -> None:
     keys = [*(raw_key(table) for table in CONTRACTS), CLOSING_STATE]
-    assert len(keys) == 11
+    assert len(keys) == 12
     assert {key: graph.get(key).partitions_def is not None for key in keys} == dict.fromkeys(keys, True)
 
 

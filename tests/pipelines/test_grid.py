@@ -173,6 +173,17 @@ def test_a_path_may_name_what_the_scenario_leaves_to_its_default(folder: Path) -
     assert values(load(folder, "grid: {queue2.entry: [queue]}"), "queue2.entry") == ["queue"]
 
 
+def test_the_grid_leaves_a_preset_what_it_does_not_set(folder: Path) -> None:
+    (folder / "base_day.yaml").write_text(SCENARIO.replace("lsm:", "preset: chaps\nlsm:"))
+    run = load(folder, "grid: {lsm.max_passes: [3, 4]}")
+    alone = load_scenario(folder / "base_day.yaml").stated
+    assert (alone.queue2.entry, alone.lsm.ring) == ("settle_urgent", False)
+    for member, passes in zip(run.members, [3, 4], strict=True):
+        stated = member.scenario.stated
+        assert stated.queue2 == alone.queue2
+        assert stated.lsm == alone.lsm.model_copy(update={"max_passes": passes})
+
+
 def test_a_mapping_is_laid_over_key_by_key_and_a_list_replaces_a_whole_one(folder: Path) -> None:
     run = load(folder, "grid: {lsm: [{ring: false}], arrivals: [[], [{sender: A, receiver: C-2, amount: 1, tick: 0}]]}")
     assert values(run, "lsm.ring") == [False, False]
@@ -497,7 +508,7 @@ grid:
     ) == [
         "seeds: found [1]; repeated; each seed is one simulation of an arm, so name it once",
         "arms: exactly one arm must state 'baseline: true'",
-        "arms.two.set.queue2.entry: found 'now'; must be one of 'settle' or 'queue'",
+        "arms.two.set.queue2.entry: found 'now'; must be one of 'settle', 'settle_urgent' or 'queue'",
         "grid.lsm.max_passes[1]: found -1; must be at least 1",
         "grid.agents[A].credit_limit[0]: found 'x'; must be a whole number of minor units (cents)",
         "grid.agents[A].credit_limit[2]: found 1; stands at [1] already; each value is one grid point",

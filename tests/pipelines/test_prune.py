@@ -255,10 +255,10 @@ def test_tables_that_were_never_prepared_go_with_their_last_run(tmp_path: Path) 
 
 
 def test_a_table_of_another_version_goes_too(data: Path) -> None:
-    part = data / "raw" / "collateral_events" / "run_id=gone" / "day=0000" / "part-0.parquet"
+    part = data / "raw" / "of_another_version" / "run_id=gone" / "day=0000" / "part-0.parquet"
     write(part, "of a version to come")
     prune("gone", "--yes")
-    assert not (data / "raw" / "collateral_events").exists()
+    assert not (data / "raw" / "of_another_version").exists()
 
 
 def test_files_that_ask_for_the_run_stay_and_are_named(data: Path, tmp_path: Path) -> None:

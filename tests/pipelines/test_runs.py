@@ -110,6 +110,148 @@ arms:
     assert changed.agents == as_stated.agents
 
 
+POLICIES = """
+agents:
+- {id: A, opening_balance: 5, policy: {deadline: {urgency_ticks: 3}}, limits: {bilateral: {B: 70}}}
+- {id: B.1, opening_balance: 6, credit_limit: 9}
+- {id: C, opening_balance: 7, policy: {receipt_reactive: {allowance: 4}}}
+"""
+
+
+@pytest.fixture
+def three_banks(folder: Path) -> Path:
+    scenario = SCENARIO[: SCENARIO.index("agents:")] + POLICIES.replace("B: 70", "C: 70")
+    (folder / "base_day.yaml").write_text(scenario + "lsm: {ring: false}\n")
+    return folder
+
+
+def agents_of(folder: Path, changes: str) -> list[dict[str, object]]:
+    """The agents of the arm `changed`, what they leave to its default left out."""
+    run = load(folder, f"arms: {{as_stated: {{baseline: true}}, changed: {{set: {{agents: {changes}}}}}}}")
+    as_stated, changed = (member.scenario.stated for member in run.members)
+    assert changed.model_copy(update={"agents": as_stated.agents}) == as_stated
+    assert len(changed.agents) == len(as_stated.agents) == 3
+    return [agent.model_dump(mode="json", exclude_unset=True) for agent in changed.agents]
+
+
+A, B, C = (
+    {
+        "id": "A",
+        "opening_balance": 5,
+        "policy": {"deadline": {"urgency_ticks": 3}},
+        "limits": {"bilateral": {"C": 70}},
+    },
+    {"id": "B.1", "opening_balance": 6, "credit_limit": 9},
+    {"id": "C", "opening_balance": 7, "policy": {"receipt_reactive": {"allowance": 4}}},
+)
+
+
+def test_an_arm_changes_agents_by_their_ids(three_banks: Path) -> None:
+    changes = "{C: {opening_balance: 1}, A: {limits: {multilateral: 8}, reserved_for_urgent: 2}}"
+    assert agents_of(three_banks, changes) == [
+        A | {"limits": {"bilateral": {"C": 70}, "multilateral": 8}, "reserved_for_urgent": 2},
+        B,
+        C | {"opening_balance": 1},
+    ]
+
+
+def test_a_star_stands_for_all_agents_and_what_is_said_of_one_is_laid_over_it(three_banks: Path) -> None:
+    changes = '{B.1: {opening_balance: 2}, "*": {opening_balance: 1, credit_limit: 3}}'
+    assert agents_of(three_banks, changes) == [
+        A | {"opening_balance": 1, "credit_limit": 3},
+        B | {"opening_balance": 2, "credit_limit": 3},
+        C | {"opening_balance": 1, "credit_limit": 3},
+    ]
+    policies = '{"*": {policy: {deadline: {urgency_ticks: 2}}}, C: {policy: fifo}}'
+    assert [agent["policy"] for agent in agents_of(three_banks, policies)] == [
+        {"deadline": {"urgency_ticks": 2}},
+        {"deadline": {"urgency_ticks": 2}},
+        {"fifo": {}},
+    ]
+
+
+def test_another_policy_takes_the_place_of_a_scenarios_with_its_parameters(three_banks: Path) -> None:
+    aware = "{policy: {liquidity_aware: {target_buffer: 1, urgency_ticks: 2}}}"
+    expected = {"liquidity_aware": {"target_buffer": 1, "urgency_ticks": 2}}
+    assert [agent.get("policy") for agent in agents_of(three_banks, f"{{A: {aware}, B.1: {aware}}}")] == [
+        expected,
+        expected,
+        C["policy"],
+    ]
+    run = load(three_banks, f"grid: {{'agents[A]': [{aware}]}}")
+    assert run.members[0].scenario.stated.agents[0].policy.model_dump() == expected
+    run = load(three_banks, "grid: {'agents[*].policy': [fifo, {scheduled: {profile: [{tick: 0, share_bp: 1}]}}]}")
+    assert [[agent.policy.name for agent in member.scenario.stated.agents] for member in run.members] == [
+        ["fifo"] * 3,
+        ["scheduled"] * 3,
+    ]
+
+
+def test_a_grid_lies_over_agents_that_an_arm_sets_by_id(three_banks: Path) -> None:
+    arms = "arms: {one: {set: {agents: {A: {opening_balance: 1}}}}}"
+    run = load(three_banks, f"{arms}\ngrid: {{'agents[A].credit_limit': [2, 3], 'agents[C].opening_balance': [4]}}")
+    assert [
+        [(agent.opening_balance, agent.credit_limit) for agent in member.scenario.stated.agents]
+        for member in run.members
+    ] == [[(1, 2), (6, 9), (4, 0)], [(1, 3), (6, 9), (4, 0)]]
+
+
+def test_what_an_arm_overrides_of_agents_is_told_by_their_ids(three_banks: Path) -> None:
+    run = load(three_banks, 'arms: {one: {set: {agents: {A: {policy: fifo}, "*": {credit_limit: 4}}}}}')
+    assert run.overrides == {"one": {"agents.A.policy": "fifo", "agents.*.credit_limit": 4}}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{AA: {credit_limit: 1}}", ".AA: no such agent; did you mean 'A'?"),
+        ("{BANK: {credit_limit: 1}}", ".BANK: no such agent; known are: A, B.1, C"),
+        ("{C: {credit_limit: -1}}", ".C.credit_limit: found -1; must be at least 0"),
+        ('{"*": {credit_limit: -1}, B.1: {credit_limit: 1}}', ".*.credit_limit: found -1; must be at least 0"),
+        ('{"*": {credit_limit: 1}, B.1: {credit_limit: -1}}', ".B.1.credit_limit: found -1; must be at least 0"),
+        ("{B.1: 5}", ".B.1: found 5; must hold keys and values"),
+        (
+            "{C: {policy: [fifo]}}",
+            ".C.policy: found ['fifo']; must be one of fifo, deadline, liquidity_aware, receipt_reactive, scheduled, "
+            "with its parameters below it",
+        ),
+        ("{C: {policy: fifoo}}", ".C.policy: found 'fifoo'; no such policy; did you mean 'fifo'?"),
+        ("{A: {limits: {bilateral: {D: 1}}}}", ".A.limits.bilateral.D: no such agent; known are: A, B.1, C"),
+        (
+            "{C: {policy_changes: [{day: 2, policy: fifo}, {day: 1, policy: fifo}]}}",
+            ".C.policy_changes[1].day: found 1; must come after day 2, on which the change before it is; "
+            "put them in order",
+        ),
+        ("[]", ": needs at least 2, has 0"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_agents_by_id_is_told_where_the_arm_states_it(
+    text: str, said: str, three_banks: Path
+) -> None:
+    head, *lines = refusal(three_banks, f"arms: {{one: {{set: {{agents: {text}}}}}}}").splitlines()
+    assert head == f"run.yaml: {len(lines)} problem{'s' if len(lines) > 1 else ''}"
+    assert f"  arms.one.set.agents{said}" in lines
+    assert len([line for line in lines if "arms.one.set" not in line]) == 0
+
+
+def test_what_is_wrong_with_agents_that_an_arm_leaves_as_they_are_is_told_of_the_scenario(three_banks: Path) -> None:
+    stated = (three_banks / "base_day.yaml").read_text()
+    (three_banks / "base_day.yaml").write_text(stated.replace("opening_balance: 7", "opening_balance: -7"))
+    said = refusal(three_banks, "arms: {one: {set: {agents: {A: {opening_balance: 1}, C: {credit_limit: 1}}}}}")
+    assert said.splitlines()[1:] == ["  base_day.yaml: agents[2].opening_balance: found -7; must be at least 0"]
+
+
+def test_an_agents_value_that_both_arm_and_grid_set_is_refused(three_banks: Path) -> None:
+    grid = "grid: {'agents[*].credit_limit': [2]}"
+    of_one, of_all = "{C: {credit_limit: 1}}", '{"*": {credit_limit: 1}}'
+    for agents, key in [(of_one, "C"), (of_all, "*")]:
+        said = refusal(three_banks, f"arms: {{one: {{set: {{agents: {agents}}}}}}}\n{grid}")
+        assert said.splitlines()[1:] == [
+            f"  arms.one.set.agents.{key}.credit_limit: found 1; the grid sets it too, at grid.agents[*].credit_limit; "
+            "state it in one of them"
+        ]
+
+
 def test_members_of_one_arm_differ_in_their_seed_alone(folder: Path) -> None:
     first, second = load(folder, "seeds: [1, 2]").members
     configs = [json.loads(member.scenario.config) for member in (first, second)]

@@ -23,6 +23,7 @@ PROMISED = {
     "multilateral_limit_waits_for_receipts",
     "nobody_pays_first",
     "offset_on_entry",
+    "policy_day",
     "released_near_the_deadline",
     "research_day",
     "reserved_for_urgent_payments",

@@ -81,17 +81,7 @@ compared as (
         measured.arm,
         measured.rng_seed,
         measured.day,
-        unnest([
-            {%- for metric in metrics %}
-            {%- set exactly = '::hugeint' if metric.is_whole else '' %}
-            {
-                'metric': '{{ metric.name }}',
-                'unit': '{{ metric.unit }}',
-                'value': measured.{{ metric.name }}::double,
-                'difference': (measured.{{ metric.name }}{{ exactly }} - baseline.{{ metric.name }}{{ exactly }})::double
-            }{{ ',' if not loop.last }}
-            {%- endfor %}
-        ]) as measure
+        unnest({{ measures_compared(metrics) }}) as measure
     from measured
     left join baselines
         on measured.simulation_id = baselines.simulation_id

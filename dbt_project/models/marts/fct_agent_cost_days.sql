@@ -1,0 +1,101 @@
+with agents as (
+
+    select run_id, simulation_id, day, agent, policy
+    from {{ of_runs(ref('stg_raw__agents')) }}
+
+),
+
+costs as (
+
+    select simulation_id, day, agent, cost_overdraft, cost_delay, cost_overdue, cost_collateral, cost_unsettled
+    from {{ of_runs(ref('stg_raw__agent_days')) }}
+
+),
+
+transaction_days as (
+
+    select * from {{ of_runs(ref('int_transaction_days_clipped')) }}
+
+),
+
+deadlines as (
+
+    select simulation_id, transaction, deadline_tick
+    from {{ of_runs(ref('stg_raw__arrivals')) }}
+    where deadline_tick is not null
+
+),
+
+payments as (
+
+    select
+        simulation_id,
+        day,
+        sender as agent,
+        sum(amount) as outstanding_value,
+        sum(amount) filter (settlement_tick is null) as unsettled_value,
+        -- Value times ticks outgrows bigint.
+        sum(amount::hugeint * queue1_wait_ticks) / sum(amount) as queue1_value_weighted_delay_ticks,
+        sum(amount::hugeint * queue2_wait_ticks) / sum(amount) as queue2_value_weighted_delay_ticks,
+        sum(amount::hugeint * wait_ticks) / sum(amount) as value_weighted_delay_ticks
+    from transaction_days
+    group by simulation_id, day, sender
+
+),
+
+overdue as (
+
+    select
+        transaction_days.simulation_id,
+        transaction_days.day,
+        transaction_days.sender as agent,
+        sum(transaction_days.amount) as overdue_value
+    from transaction_days
+    inner join deadlines
+        on transaction_days.simulation_id = deadlines.simulation_id
+        and transaction_days.transaction = deadlines.transaction
+    where transaction_days.wait_until_tick > deadlines.deadline_tick
+    group by transaction_days.simulation_id, transaction_days.day, transaction_days.sender
+
+)
+
+select
+    agents.run_id,
+    agents.simulation_id,
+    agents.day,
+    agents.agent,
+    agents.policy,
+
+    (
+        costs.cost_overdraft + costs.cost_delay + costs.cost_overdue + costs.cost_collateral + costs.cost_unsettled
+    ) as cost_total,
+    costs.cost_overdraft,
+    costs.cost_delay,
+    costs.cost_overdue,
+    costs.cost_collateral,
+    costs.cost_unsettled,
+
+    coalesce(payments.outstanding_value, 0)::bigint as outstanding_value,
+    payments.value_weighted_delay_ticks,
+    payments.queue1_value_weighted_delay_ticks,
+    payments.queue2_value_weighted_delay_ticks,
+    coalesce(payments.unsettled_value, 0)::bigint as unsettled_value,
+    coalesce(overdue.overdue_value, 0)::bigint as overdue_value,
+    net_debits.liquidity_used
+from agents
+inner join costs
+    on agents.simulation_id = costs.simulation_id
+    and agents.day = costs.day
+    and agents.agent = costs.agent
+inner join {{ of_runs(ref('int_net_debits_measured')) }} as net_debits
+    on agents.simulation_id = net_debits.simulation_id
+    and agents.day = net_debits.day
+    and agents.agent = net_debits.agent
+left join payments
+    on agents.simulation_id = payments.simulation_id
+    and agents.day = payments.day
+    and agents.agent = payments.agent
+left join overdue
+    on agents.simulation_id = overdue.simulation_id
+    and agents.day = overdue.day
+    and agents.agent = overdue.agent
