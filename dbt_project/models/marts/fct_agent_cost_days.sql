@@ -1,7 +1,14 @@
 with agents as (
 
-    select run_id, simulation_id, day, agent, policy
+    select simulation_id, day, agent, policy
     from {{ of_runs(ref('stg_raw__agents')) }}
+
+),
+
+lsm_days as (
+
+    select run_id, simulation_id, day, agent, outstanding_value, value_weighted_delay_ticks, liquidity_used
+    from {{ of_runs(ref('fct_agent_lsm_days')) }}
 
 ),
 
@@ -32,12 +39,10 @@ payments as (
         simulation_id,
         day,
         sender as agent,
-        sum(amount) as outstanding_value,
         sum(amount) filter (settlement_tick is null) as unsettled_value,
         -- Value times ticks outgrows bigint.
         sum(amount::hugeint * queue1_wait_ticks) / sum(amount) as queue1_value_weighted_delay_ticks,
-        sum(amount::hugeint * queue2_wait_ticks) / sum(amount) as queue2_value_weighted_delay_ticks,
-        sum(amount::hugeint * wait_ticks) / sum(amount) as value_weighted_delay_ticks
+        sum(amount::hugeint * queue2_wait_ticks) / sum(amount) as queue2_value_weighted_delay_ticks
     from transaction_days
     group by simulation_id, day, sender
 
@@ -60,10 +65,10 @@ overdue as (
 )
 
 select
-    agents.run_id,
-    agents.simulation_id,
-    agents.day,
-    agents.agent,
+    lsm_days.run_id,
+    lsm_days.simulation_id,
+    lsm_days.day,
+    lsm_days.agent,
     agents.policy,
 
     (
@@ -75,27 +80,15 @@ select
     costs.cost_collateral,
     costs.cost_unsettled,
 
-    coalesce(payments.outstanding_value, 0)::bigint as outstanding_value,
-    payments.value_weighted_delay_ticks,
+    lsm_days.outstanding_value,
+    lsm_days.value_weighted_delay_ticks,
     payments.queue1_value_weighted_delay_ticks,
     payments.queue2_value_weighted_delay_ticks,
     coalesce(payments.unsettled_value, 0)::bigint as unsettled_value,
     coalesce(overdue.overdue_value, 0)::bigint as overdue_value,
-    net_debits.liquidity_used
-from agents
-inner join costs
-    on agents.simulation_id = costs.simulation_id
-    and agents.day = costs.day
-    and agents.agent = costs.agent
-inner join {{ of_runs(ref('int_net_debits_measured')) }} as net_debits
-    on agents.simulation_id = net_debits.simulation_id
-    and agents.day = net_debits.day
-    and agents.agent = net_debits.agent
-left join payments
-    on agents.simulation_id = payments.simulation_id
-    and agents.day = payments.day
-    and agents.agent = payments.agent
-left join overdue
-    on agents.simulation_id = overdue.simulation_id
-    and agents.day = overdue.day
-    and agents.agent = overdue.agent
+    lsm_days.liquidity_used
+from lsm_days
+inner join agents using (simulation_id, day, agent)
+inner join costs using (simulation_id, day, agent)
+left join payments using (simulation_id, day, agent)
+left join overdue using (simulation_id, day, agent)
