@@ -1,5 +1,6 @@
 """Behaviour drawn over a scenario: policies, collateral, limits, reservations and rules of entry, each in some only."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,14 +17,14 @@ RULES = (
 """What may be drawn over a scenario."""
 
 
-def behaving(scenario: Scenario, seed: int) -> Scenario:
-    """The scenario with some of the rules, each agent with its own."""
+def behaving(scenario: Scenario, seed: int, rules: Sequence[str] = ()) -> Scenario:
+    """The scenario with these of the rules, or some that are drawn, each agent with its own."""
     random = Random(seed)
     raw: dict[str, Any] = scenario.stated.model_dump(mode="json")
     usual = (
         sorted(arrival["amount"] for arrival in raw["arrivals"])[len(raw["arrivals"]) // 2] if raw["arrivals"] else 5
     )
-    chosen = set(random.sample(RULES, random.choice([1, 2, 3, len(RULES)])))
+    chosen = set(rules or random.sample(RULES, random.choice([1, 2, 3, len(RULES)])))
     names = [agent["id"] for agent in raw["agents"]]
     for agent in raw["agents"]:
         others = [name for name in names if name != agent["id"]]

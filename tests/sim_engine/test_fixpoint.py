@@ -1,13 +1,17 @@
 """What an LSM run leaves behind (SPEC 4): nothing that one of its mechanisms could still settle."""
 
+from itertools import permutations
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim_engine import Scenario, SystemState
 from sim_engine.vocabulary import HIT_LIMITS
-from tests.helpers.drawing import crowded_scenarios, scenarios
+from tests.helpers.behaving import behaving
+from tests.helpers.drawing import crowded_scenarios, scenarios, sparse_ring_scenario
 from tests.helpers.feasible_sets import feasible_pairs, feasible_prefix_sets, feasible_rings
+from tests.helpers.records import check_kernel_is_oracle
 from tests.helpers.settling import scenario_of
 from tests.oracle.day import open_day, run_days
 from tests.oracle.lsm import passes
@@ -85,6 +89,54 @@ def test_after_each_ring_search_no_feasible_ring_exists_anywhere(scenario):
         records = [record for record, _ in run_days(scenario, SystemState.opening(scenario), scenario.stated.num_days)]
     assert len(rings_left) == sum(int(record.lsm_runs.passes.sum()) for record in records) * scenario.stated.lsm.ring
     assert rings_left == [[]] * len(rings_left)
+
+
+def rings_within_bounds(system: System) -> list[tuple[int, ...]]:
+    """Rings of admitted length, each from its lowest agent, whose oldest transactions every payer may pay."""
+    queue, agents = system.queue2, range(len(system.agents))
+    found = []
+    for length in range(3, min(system.rules.lsm.max_cycle_length, len(agents)) + 1):
+        for path in permutations(agents, length):
+            pairs = [(path[k], path[(k + 1) % length]) for k in range(length)]
+            if path[0] == min(path) and all(queue.pair(*pair) for pair in pairs):
+                legs = [queue.oldest(*pair) for pair in pairs]
+                if all(system.bounds.covers(leg, legs[k - 1].amount) for k, leg in enumerate(legs)):
+                    found.append(path)
+    return found
+
+
+@pytest.mark.parametrize("first_seed", range(0, 6_000, 1_500))
+def test_after_each_ring_search_no_ring_within_limits_and_reservations_exists_anywhere(first_seed):
+    """Also where a limit barred a leg when its agent was searched, and receipts have freed it since."""
+    rings_left = []
+
+    def search_and_look(system, run):
+        settled = search_rings(system, run)
+        rings_left.append(rings_within_bounds(system))
+        return settled
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passes, "search_rings", search_and_look)
+        for seed in range(first_seed, first_seed + 1_500):
+            rules = (("bilateral_limits",), ("reservations",), ("bilateral_limits", "reservations"))[seed % 3]
+            scenario = unbounded(behaving(sparse_ring_scenario(seed), seed, rules))
+            for _ in run_days(scenario, SystemState.opening(scenario), scenario.stated.num_days):
+                pass
+    assert len(rings_left) > 1_500
+    assert rings_left == [[]] * len(rings_left)
+
+
+def test_a_receipt_that_frees_a_barred_leg_lets_its_ring_settle():
+    """A may pay B 5, then 9, once B has paid it 4; nothing else of the ring has changed since A was searched."""
+    scenario = scenario_of(
+        "bank A 0  bank B 4  bank C 0  pay A>B 9  pay B>C 9  pay C>A 9  pay B>A 4 @1",
+        lsm="ring",
+        behaviour={"A": {"limits": {"bilateral": {"B": 5}}}},
+    )
+    ((record, closing),) = check_kernel_is_oracle(scenario)
+    assert record.lsm_cycles.ticks.tolist() == [1]
+    assert record.lsm_cycles.total_values.tolist() == [27]
+    assert closing.balances == (4, 0, 0)
 
 
 def test_the_search_for_what_is_left_undone_finds_it():
