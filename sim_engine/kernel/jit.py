@@ -5,6 +5,7 @@ of addresses: of a tuple of fifty arrays every reference would be counted at eve
 as the work. To the functions it looks like a layout.Work: `w.agents` is an array.
 """
 
+import ctypes
 from collections.abc import Callable
 from typing import Any, TypeVar, cast, get_type_hints
 
@@ -141,8 +142,15 @@ def table_of(work: Work) -> np.ndarray:
     for (name, dtype), array in zip(_DTYPES.items(), work, strict=True):
         assert array.dtype == dtype, f"{name} is {array.dtype}, not {dtype}"
         assert array.ndim == 1 and array.flags.carray, f"{name} is not one run of memory"
-        words += (array.ctypes.data, len(array)) if len(array) else (0, 0)  # asking for an address takes a microsecond
+        words += (_address(array), len(array)) if len(array) else (0, 0)
     return np.array(words, np.uint64)
+
+
+def _address(array: np.ndarray) -> int:
+    """Where an array lies. In a small day asking takes a tenth of the time: the quicker of two ways, where it goes."""
+    if array.dtype.names is None and array.flags.writeable:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array.data))
+    return array.ctypes.data
 
 
 @_instruction
