@@ -89,7 +89,7 @@ def end_to_end(effort: Effort) -> Section:
         )
     return Section(
         "From scenario to committed tables",
-        "Seconds for one day into the raw store: all ten tables framed, held against their contracts, written as "
+        "Seconds for one day into the raw store: all tables framed, held against their contracts, written as "
         "Parquet and flushed to disk; then committed with the closing state. Compiled code loaded before. Two tables "
         "are made at a time, so that frames, contracts and Parquet add up to more than passes.",
         ("workload", *PARTS, "total"),

@@ -18,7 +18,7 @@ def compile_engine() -> None:
     """Compiles what is compiled when it is first called; with it in the cache already, only loads it.
 
     All of it: whatever a day needs is compiled as one, so any day that generates payments will do, one that is plain
-    and one that is not (ScenarioFile.is_plain).
+    and one that is not (Scenario.is_plain).
     """
     for queue2 in ({"entry": "settle"}, {"entry": "settle_urgent"}):
         scenario = parse_scenario(_SMALLEST_DAY | {"queue2": queue2}, source=Path("smallest_day"))

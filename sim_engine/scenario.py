@@ -200,18 +200,6 @@ class ScenarioFile(Model):
     )
     costs: Costs = Field(Costs(), description="What is booked for credit, collateral and delay")
 
-    @cached_property
-    def is_plain(self) -> bool:
-        """Whether no agent and no rule asks for more than arrival, entry, retry and the three mechanisms."""
-        plain = Agent(id="plain", opening_balance=0)
-        behaviour = ("policy", "policy_changes", "collateral", "limits", "reserved_for_urgent")
-        return (
-            not self.lsm.entry_offset
-            and self.lsm.bilateral_max_payments is None
-            and self.queue2.entry != "settle_urgent"
-            and all(getattr(agent, key) == getattr(plain, key) for agent in self.agents for key in behaviour)
-        )
-
 
 @dataclass(frozen=True)
 class Scenario:
@@ -241,6 +229,18 @@ class Scenario:
     def scenario_hash(self) -> str:
         """SHA-256 of `config`, hexadecimal."""
         return hashlib.sha256(self.config.encode()).hexdigest()
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether no agent and no rule asks for more than arrival, entry, retry and the three mechanisms."""
+        plain = Agent(id="plain", opening_balance=0)
+        behaviour = ("policy", "policy_changes", "collateral", "limits", "reserved_for_urgent")
+        return (
+            not self.stated.lsm.entry_offset
+            and self.stated.lsm.bilateral_max_payments is None
+            and self.stated.queue2.entry != "settle_urgent"
+            and all(getattr(agent, key) == getattr(plain, key) for agent in self.stated.agents for key in behaviour)
+        )
 
     def with_rules(self, **changes: object) -> "Scenario":
         """The same scenario with `num_days`, `rng_seed`, `queue2`, `lsm` or `end_of_day` replaced.

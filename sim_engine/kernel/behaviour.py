@@ -41,7 +41,7 @@ def behaviour_of_day(
 ) -> DayBehaviour:
     """What the scenario states of a day; rows_of_queue1: rows that open it in Queue 1."""
     stated = scenario.stated
-    if stated.is_plain:
+    if scenario.is_plain:
         return _nothing(len(stated.agents))
     agents, ticks, first_tick = stated.agents, stated.ticks_per_day, opening.day * stated.ticks_per_day
     policies = [agent.policy_on(opening.day) for agent in agents]

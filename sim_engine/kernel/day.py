@@ -127,7 +127,7 @@ def work_of_day(
     work.entry_ticks[rows_of_queue2] = [waiting.entry_tick for waiting in queue2]
     work.entry_seqs[rows_of_queue2] = [waiting.entry_seq for waiting in queue2]
     work.wait_reasons[rows_of_queue2] = [waiting.wait_reason for waiting in queue2]
-    if not stated.is_plain:
+    if not scenario.is_plain:
         work.entry_ticks[rows_of_queue1] = NONE
         work.entry_ticks[transactions.carried :] = NONE
     has_credit = np.flatnonzero((work.agents["credit_capacity"] > 0) | behaviour.may_post)
@@ -142,7 +142,7 @@ def work_of_day(
     rules = work.rules
     rules["first_tick"] = opening.day * ticks
     rules["ticks"] = ticks
-    rules["is_plain"] = stated.is_plain
+    rules["is_plain"] = scenario.is_plain
     rules["is_fifo"] = stated.queue2.discipline == "fifo"
     rules["entry_only_queues"] = stated.queue2.entry == "queue"
     rules["entry_settles_urgent"] = stated.queue2.entry == "settle_urgent"
@@ -205,7 +205,7 @@ def record_of_day(
     accounts = work.agents
     balances = accounts["available"] - accounts["credit_capacity"]
     cancels = scenario.stated.end_of_day == "cancel"
-    is_plain = scenario.stated.is_plain
+    is_plain = scenario.is_plain
     behaviours = work.behaviours
     posted = np.array(opening.posted_collateral, np.int64) if is_plain else behaviours["posted"].copy()
     settled = slice(int(counts["settled"]))

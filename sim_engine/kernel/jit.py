@@ -128,7 +128,7 @@ def behaved_work_at(typing_context: Any, table: Any) -> Any:
 
 @_instruction
 def is_plain(typing_context: Any, work: Any) -> Any:
-    """Whether the day is plain (ScenarioFile.is_plain): a constant, so that a plain day runs through no other code."""
+    """Whether the day is plain (Scenario.is_plain): a constant, so that a plain day runs through no other code."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return ir.Constant(ir.IntType(1), int(signature.args[0] == _PLAIN_WORK))

@@ -245,7 +245,7 @@ Rules = np.dtype(
     [
         ("first_tick", "i8"),
         ("ticks", "i8"),
-        ("is_plain", "i8"),  # see ScenarioFile.is_plain
+        ("is_plain", "i8"),  # see Scenario.is_plain
         ("is_fifo", "i8"),  # Queue 2's discipline, else bypass
         ("entry_only_queues", "i8"),
         ("entry_settles_urgent", "i8"),  # and nothing else

@@ -165,6 +165,14 @@ def test_same_day_twice_is_the_same():
     assert one_closing == other_closing
 
 
+def test_other_rules_of_a_scenario_that_has_run_decide_anew_whether_its_days_are_plain():
+    scenario = scenario_of("bank A 5 bank B 0 pay A>B 5")
+    assert len(run_day(scenario, SystemState.opening(scenario))[0].settlements.ticks) == 1
+    other = scenario.with_rules(queue2={"entry": "settle_urgent"}, lsm={"gridlock": False})
+    assert (scenario.is_plain, other.is_plain) == (True, False)
+    assert len(run_day(other, SystemState.opening(other))[0].settlements.ticks) == 0
+
+
 def record_of(scenario: Scenario, work: Work) -> DayRecord:
     opening = SystemState.opening(scenario)
     run_day_in_place(work)
