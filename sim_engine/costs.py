@@ -44,9 +44,9 @@ def agent_costs(
         (rates.collateral_bp, day.posted, ticks),
         (rates.unsettled_bp, day.unsettled, 1),
     )
-    nothing = [0] * len(scenario.agent_ids)
     if not any(rate for rate, _, _ in kinds):
-        return AgentCosts(*(np.array(nothing, np.int64) for _ in kinds))
+        return AgentCosts(*(np.zeros(len(opening.balances), np.int64) for _ in kinds))
+    nothing = [0] * len(opening.balances)
     costs = [
         [_half_up(held * rate, whole * _BASIS_POINTS) for held in measured()] if rate else nothing
         for rate, measured, whole in kinds

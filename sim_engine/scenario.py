@@ -328,37 +328,52 @@ def _cross_problems(raw: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _behaviour_problems(raw: Mapping[str, Any], known: list[str]) -> Iterator[Problem]:
     """What an agent's policies, collateral and limits, and the LSM's rules, say against each other."""
+    agents = frozenset(known)
     for place, agent in enumerate(_mappings(raw.get("agents"))):
-        key = f"agents[{place}]"
-        limits = agent.get("limits")
-        bilateral = limits.get("bilateral") if isinstance(limits, dict) else None
-        for receiver in bilateral if isinstance(bilateral, dict) else ():
-            if receiver == agent.get("id"):
-                yield Problem(f"{key}.limits.bilateral.{receiver}", ABSENT, "an agent pays others only; leave it out")
-            elif known and receiver not in known:
-                remedy = f"no such agent; {did_you_mean(receiver, known)}"
-                yield Problem(f"{key}.limits.bilateral.{receiver}", ABSENT, remedy)
-        days = [change.get("day") for change in _mappings(agent.get("policy_changes"))]
-        for change, (before, day) in enumerate(pairwise(days), start=1):
-            if _is_int(before) and _is_int(day) and day <= before:
-                remedy = f"must come after day {before}, on which the change before it is; put them in order"
-                yield Problem(f"{key}.policy_changes[{change}].day", day, remedy)
-        for where, step in _schedule_steps(agent):
-            tick, ticks = step.get("tick"), raw.get("ticks_per_day")
-            if _is_int(tick) and _is_int(ticks) and tick >= ticks > 0:
-                remedy = f"is no tick of the day, whose ticks are 0..{ticks - 1}; move the step"
-                yield Problem(f"{key}.{where}.tick", tick, remedy)
-        posted, collateral = agent.get("posted_collateral", 0), agent.get("collateral")
-        on_need = collateral.get("on_need") if isinstance(collateral, dict) else None
-        most = on_need.get("max") if isinstance(on_need, dict) else None
-        if _is_int(posted) and _is_int(most) and 0 <= most < posted:
-            remedy = f"is below the agent's posted_collateral {posted}; raise it"
-            yield Problem(f"{key}.collateral.on_need.max", most, remedy)
+        for problem in (
+            *_limit_problems(agent, known, agents),
+            *_policy_problems(agent, raw.get("ticks_per_day")),
+            *_collateral_problems(agent),
+        ):
+            yield replace(problem, key=f"agents[{place}].{problem.key}")
     queue2, lsm = raw.get("queue2"), raw.get("lsm")
     only_queues = isinstance(queue2, dict) and queue2.get("entry") == "queue"
     if only_queues and isinstance(lsm, dict) and lsm.get("entry_offset") is True:
         remedy = "does nothing where 'queue2.entry: queue' lets entry only queue; switch one of them off"
         yield Problem("lsm.entry_offset", True, remedy)
+
+
+def _limit_problems(agent: Mapping[str, Any], known: list[str], agents: frozenset[str]) -> Iterator[Problem]:
+    limits = agent.get("limits")
+    bilateral = limits.get("bilateral") if isinstance(limits, dict) else None
+    for receiver in bilateral if isinstance(bilateral, dict) else ():
+        if receiver == agent.get("id"):
+            yield Problem(f"limits.bilateral.{receiver}", ABSENT, "an agent pays others only; leave it out")
+        elif known and receiver not in agents:
+            remedy = f"no such agent; {did_you_mean(receiver, known)}"
+            yield Problem(f"limits.bilateral.{receiver}", ABSENT, remedy)
+
+
+def _policy_problems(agent: Mapping[str, Any], ticks_per_day: object) -> Iterator[Problem]:
+    days = [change.get("day") for change in _mappings(agent.get("policy_changes"))]
+    for change, (before, day) in enumerate(pairwise(days), start=1):
+        if _is_int(before) and _is_int(day) and day <= before:
+            remedy = f"must come after day {before}, on which the change before it is; put them in order"
+            yield Problem(f"policy_changes[{change}].day", day, remedy)
+    for where, step in _schedule_steps(agent):
+        tick = step.get("tick")
+        if _is_int(tick) and _is_int(ticks_per_day) and tick >= ticks_per_day > 0:
+            remedy = f"is no tick of the day, whose ticks are 0..{ticks_per_day - 1}; move the step"
+            yield Problem(f"{where}.tick", tick, remedy)
+
+
+def _collateral_problems(agent: Mapping[str, Any]) -> Iterator[Problem]:
+    posted, collateral = agent.get("posted_collateral", 0), agent.get("collateral")
+    on_need = collateral.get("on_need") if isinstance(collateral, dict) else None
+    most = on_need.get("max") if isinstance(on_need, dict) else None
+    if _is_int(posted) and _is_int(most) and 0 <= most < posted:
+        remedy = f"is below the agent's posted_collateral {posted}; raise it"
+        yield Problem("collateral.on_need.max", most, remedy)
 
 
 def _schedule_steps(agent: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

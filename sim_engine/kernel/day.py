@@ -320,7 +320,7 @@ def _queued_at_end(transactions: Transactions, work: Work, cancels: bool) -> Que
     is_settled = np.zeros(len(transactions.senders), np.bool_)
     is_settled[work.settled_rows[: work.counts["settled"][0]]] = True
     rows = np.flatnonzero(~is_settled)
-    in_queue1 = np.zeros(0, np.int64) if work.rules["is_plain"][0] else rows[work.entry_ticks[rows] == NONE]
+    in_queue1 = rows[work.entry_ticks[rows] == NONE]
     in_queue1 = in_queue1[np.argsort(transactions.senders[in_queue1], kind="stable")]
     senders = transactions.senders[in_queue1]
     rows = np.setdiff1d(rows, in_queue1, assume_unique=True) if len(in_queue1) else rows

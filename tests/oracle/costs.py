@@ -24,7 +24,7 @@ def agent_costs(
     rates, ticks_per_day = scenario.stated.costs, scenario.stated.ticks_per_day
     agents = range(len(scenario.stated.agents))
     if not any(rate for name, rate in rates if name != "delay_weights"):
-        return AgentCosts(*(np.zeros(len(agents), np.int64) for _ in range(5)))  # for the time it takes, else
+        return AgentCosts(*(np.zeros(len(agents), np.int64) for _ in range(5)))
     a_tick = Fraction(1, 10_000 * ticks_per_day)
     balances, posted = list(opening.balances), list(opening.posted_collateral)
     settlement_tick = dict(zip(settlements.transactions.tolist(), settlements.ticks.tolist(), strict=True))

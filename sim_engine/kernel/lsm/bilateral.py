@@ -118,21 +118,15 @@ def _newest_kept(w: Work, p: int, q: int) -> tuple[int, int]:
         i_keeps, i_pays = newest_in_scope(w, p, w.rules[0].bilateral_most)
         j_keeps, j_pays = newest_in_scope(w, q, w.rules[0].bilateral_most)
     while i_keeps != NIL and j_keeps != NIL:
-        if i_pays - j_pays > i_has - _held_back(w, pair.sender, i_keeps):
+        if i_pays - j_pays > i_has - held_back(w, pair.sender, is_urgent_slot(w, i_keeps)):
             i_pays -= w.slots[i_keeps].amount
             i_keeps = w.slots[i_keeps].older
-        elif j_pays - i_pays > j_has - _held_back(w, pair.receiver, j_keeps):
+        elif j_pays - i_pays > j_has - held_back(w, pair.receiver, is_urgent_slot(w, j_keeps)):
             j_pays -= w.slots[j_keeps].amount
             j_keeps = w.slots[j_keeps].older
         else:
             break
     return i_keeps, j_keeps
-
-
-@inlined
-def _held_back(w: Work, agent: int, newest: int) -> int:
-    """What an agent must not pay with as long as its newest remaining transaction is the one in that slot."""
-    return np.int64(0) if is_plain(w) else held_back(w, agent, is_urgent_slot(w, newest))
 
 
 @part
