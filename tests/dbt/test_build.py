@@ -25,6 +25,9 @@ MARTS = {
     "fct_experiment_arms",
     "fct_agent_cost_days",
     "fct_experiment_agents",
+    "fct_ticks",
+    "fct_raw_table_days",
+    "fct_data_tests",
 }
 
 

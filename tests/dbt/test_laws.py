@@ -340,6 +340,9 @@ PAIR = "where simulation_id = 'carried.lsm_on.s1' and day = 0"
 ARM = "where run_id = 'carried' and metric = 'settled_value' and arm"
 AGENT = "where run_id = 'carried' and metric = 'liquidity_used' and agent = 'A' and arm"
 NETTED = "where run_id = 'cancelled' and agent = 'B'"
+MECHANISMS = ("immediate", "queue", "bilateral", "ring", "gridlock", "entry_offset")
+UNCOUNTED = ("lsm_runs", "collateral_events")
+"""Raw tables whose rows no mart has one by one."""
 
 MARTS = {
     f"update fct_lsm_effectiveness_days set liquidity_used = liquidity_used + 1 {DAY}": [
@@ -351,19 +354,23 @@ MARTS = {
         "liquidity_bounds_are_in_order"
     ],
     f"update fct_lsm_effectiveness_days set unsettled_count = unsettled_count + 1 {DAY}": [
-        "outstanding_transactions_settle_or_do_not"
+        "outstanding_transactions_settle_or_do_not",
+        "raw_rows_are_those_of_the_marts",
     ],
     f"update fct_lsm_effectiveness_days set settled_value = settled_value + 1 {DAY}": [
         "agent_lsm_days_add_up_to_the_day",
         "outstanding_transactions_settle_or_do_not",
         "settled_payments_equal_tick_sums",
+        "ticks_add_up_to_the_day",
     ],
     f"update fct_lsm_effectiveness_days set queue2_delay_indicator = queue2_delay_indicator + 0.1 {DAY}": [
         "delays_of_both_queues_add_up"
     ],
     f"update fct_lsm_effectiveness_days set queue2_value_integral = queue2_value_integral + 1 {DAY}": [
-        "queue_value_integral_is_value_weighted_delay"
+        "queue_value_integral_is_value_weighted_delay",
+        "ticks_add_up_to_the_day",
     ],
+    f"update fct_lsm_effectiveness_days set queue_value_peak = queue_value_peak + 1 {DAY}": ["ticks_add_up_to_the_day"],
     f"update fct_lsm_effectiveness_days set lsm_value_share = 1.5 {DAY}": ["shares_lie_between_0_and_1"],
     f"update fct_cycle_type_days set cycles = cycles + 1 {DAY} and mechanism = 'ring'": [
         "cycle_days_add_up_to_the_cycles"
@@ -372,7 +379,8 @@ MARTS = {
         "cycle_days_add_up_to_the_cycles"
     ],
     "delete from fct_transactions where run_id = 'worked' and transaction = 'alone'": [
-        "transactions_are_those_that_arrived"
+        "raw_rows_are_those_of_the_marts",
+        "transactions_are_those_that_arrived",
     ],
     "delete from fct_lsm_cycle_transactions where run_id = 'worked' and transaction = 'ring_ac'": [
         "cycles_keep_all_their_transactions"
@@ -462,6 +470,38 @@ MARTS = {
     f"update fct_experiment_agents set mean = mean + 1 {NETTED} and metric = 'cost_delay'": [
         "agents_differ_by_differences_of_means"
     ],
+    **{
+        f"update fct_ticks set {measure} = {measure} + 1 {DAY} and tick = 2": ["ticks_add_up_to_the_day"]
+        for measure in (
+            "tick_of_day",
+            "arrival_count",
+            "arrival_value",
+            "settled_count",
+            "settled_value",
+            "lsm_settled_count",
+            "lsm_settled_value",
+            *(f"settled_{mechanism}" for mechanism in MECHANISMS),
+            *(f"settled_value_{mechanism}" for mechanism in MECHANISMS),
+            "queue1_value",
+            "queue2_value",
+            "queue_value",
+        )
+    },
+    # The ring's three, as if retries of Queue 2 had settled them: the sums are what they were.
+    f"update fct_ticks set settled_ring = 0, settled_queue = settled_ring {DAY} and tick = 2": [
+        "ticks_add_up_to_the_day"
+    ],
+    # Nothing arrives, settles or waits at tick 6: what it counts is its row.
+    f"delete from fct_ticks {DAY} and tick = 6": ["raw_rows_are_those_of_the_marts", "ticks_add_up_to_the_day"],
+    f"delete from fct_ticks {DAY}": ["raw_rows_are_those_of_the_marts", "ticks_add_up_to_the_day"],
+    **{
+        f"update fct_raw_table_days set row_count = row_count + 1 {DAY} and raw_table = '{table}'": [
+            "raw_rows_are_those_of_the_marts"
+        ]
+        for table in CONTRACTS
+        if table not in UNCOUNTED
+    },
+    f"delete from fct_raw_table_days {DAY} and raw_table = 'lsm_cycles'": ["raw_rows_are_those_of_the_marts"],
 }
 """What is done to a mart, and the laws that must fail then."""
 

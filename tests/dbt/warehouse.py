@@ -183,6 +183,7 @@ class Dbt:
     """dbt on the raw tables below a folder, its warehouse and everything else that it writes in that folder too."""
 
     folder: Path
+    project: Path = PROJECT
 
     def __call__(self, *arguments: str) -> dbtRunnerResult:
         here = Path.cwd()
@@ -193,7 +194,7 @@ class Dbt:
             patch.setenv("DBT_LOG_PATH", str(self.folder / "logs"))
             try:
                 return dbtRunner().invoke(
-                    [*arguments, "--quiet", "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+                    [*arguments, "--quiet", "--project-dir", str(self.project), "--profiles-dir", str(self.project)]
                 )
             finally:
                 os.chdir(here)  # dbt moves into its project

@@ -23,6 +23,7 @@ select
     arm,
     baseline_arm,
     arm = baseline_arm as is_baseline,
+    {{ is_lsm_on('config') }} as is_lsm_on,
     rng_seed,
     ticks_per_day,
     num_days,
