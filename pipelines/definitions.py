@@ -12,6 +12,7 @@ from pipelines.jobs import everything
 from pipelines.marts import marts
 from pipelines.places import default_data_root
 from pipelines.progress import ProgressInLog
+from pipelines.reports import report
 from pipelines.resources import Data
 from pipelines.run_files import run_file
 from pipelines.schedules import nightly_schedule
@@ -26,7 +27,7 @@ def build_defs(loggers: Mapping[str, dg.LoggerDefinition] | None = None, **overr
         "dbt": DbtCliResource(project_dir=DBT_PROJECT, dbt_executable=DBT_EXECUTABLE),
     }
     return dg.Definitions(
-        assets=[run_file, raw_days, marts],
+        assets=[run_file, raw_days, marts, report],
         jobs=[everything],
         schedules=[nightly_schedule()],
         sensors=[run_files],

@@ -5,5 +5,5 @@ import dagster as dg
 everything = dg.define_asset_job(
     "everything",
     selection=dg.AssetSelection.all(),
-    description="Simulates the days of a run, holds them against their contracts and builds the marts.",
+    description="Simulates the days of a run, holds them against their contracts, builds the marts, writes the report.",
 )

@@ -16,6 +16,7 @@ from sim_engine.bounds import DAYS_MAX
 warnings.filterwarnings("ignore", category=dg.BetaWarning, module=r"pipelines\.")
 warnings.filterwarnings("ignore", category=dg.PreviewWarning, module=r"pipelines\.")
 warnings.filterwarnings("ignore", message=".*`observable_source_asset`", category=dg.BetaWarning)
+warnings.filterwarnings("ignore", message=".*Parameter `backfill_policy`", category=dg.BetaWarning)
 
 RUNS = dg.DynamicPartitionsDefinition(name="run")
 """Research runs; a key is added when a run is first launched."""

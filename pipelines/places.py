@@ -31,6 +31,11 @@ def default_data_root() -> Path:
     return Path(os.environ.get(DATA_VARIABLE) or "data").absolute()
 
 
+def report_file(data_root: Path, run_id: str, arm: str | None = None) -> Path:
+    """The page of a run's report, or of the one that has this arm in detail."""
+    return data_root / "reports" / f"{run_id}{f'.{arm}' if arm else ''}.html"
+
+
 def warehouse_file(data_root: Path) -> Path:
     """The DuckDB file that dbt builds the marts in."""
     return data_root / "warehouse.duckdb"

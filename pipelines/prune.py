@@ -1,4 +1,4 @@
-"""Removes one run everywhere: closing states, raw tables, the warehouse, Dagster's records, its log and its note.
+"""Removes one run everywhere: closing states, raw tables, the warehouse, Dagster's records, log, note and pages.
 
 The files that ask for the run are never touched. Every step can be repeated, so that a removal that was stopped is
 completed by the next.
@@ -26,8 +26,10 @@ from sim_engine.errors import ABSENT
 if TYPE_CHECKING:
     from pipelines.dagster_records import DagsterRecords, DagsterTraces
 
-_BY_RUN = {"logs": ".log", "catalogue": ".json"}
-"""Folders of files that are named after runs: what was said of them, where their files are."""
+_BY_RUN = {"logs": ".log", "catalogue": ".json", "reports": ".html"}
+"""Folders of files that are named after runs: what was said of them, where their files are, their pages.
+
+A run's name has no dot: what stands behind one in a file's name is of the same run."""
 
 _WAREHOUSE_WAIT_SECONDS = 30
 """How long another program may keep the warehouse open before nothing is removed."""
@@ -52,7 +54,11 @@ class Remains:
 
 def known_runs(data_root: Path) -> list[str]:
     """Every run that has left something in the data folder, ascending, also if it is but a partition."""
-    named = [file.stem for folder, suffix in _BY_RUN.items() for file in (data_root / folder).glob(f"*{suffix}")]
+    named = [
+        file.name.split(".")[0]
+        for folder, suffix in _BY_RUN.items()
+        for file in (data_root / folder).glob(f"*{suffix}")
+    ]
     with _dagster(data_root) as records:
         in_dagster = records.run_ids() if records else []
     warehouse = Warehouse(data_root)
@@ -70,7 +76,7 @@ def remains_of(data_root: Path, run_id: str) -> Remains:
         listed=listed_run(store, warehouse, run_id) if run_id in store.run_ids() else None,
         in_warehouse=warehouse.holds(run_id) or run_id in _runs_in_warehouse(warehouse),
         dagster=traces,
-        files=tuple(file for file in _files_of(data_root, run_id) if file.exists()),
+        files=tuple(_files_of(data_root, run_id)),
         asked_by=tuple(_files_asking_for(data_root, run_id)),
     )
 
@@ -134,8 +140,13 @@ def _forget_in_dagster(data_root: Path, run_id: str) -> None:
 
 
 def _files_of(data_root: Path, run_id: str) -> list[Path]:
-    """The files that are named after a run, whether they are there or not."""
-    return [data_root / folder / f"{run_id}{suffix}" for folder, suffix in _BY_RUN.items()]
+    """The files that are named after a run."""
+    return [
+        file
+        for folder, suffix in _BY_RUN.items()
+        for name in (f"{run_id}{suffix}", f"{run_id}.*{suffix}")
+        for file in sorted((data_root / folder).glob(name))
+    ]
 
 
 def _files_asking_for(data_root: Path, run_id: str) -> list[Path]:

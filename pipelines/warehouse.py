@@ -9,7 +9,8 @@ warehouse.
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,8 @@ import duckdb
 
 from pipelines.places import DBT_FOLDER, warehouse_file
 from pipelines.raw_store import RawStore, remove_if_empty, replace_file
+from sim_engine import InputError, Problem
+from sim_engine.errors import ABSENT
 
 Standing = Literal["current", "out of date", "absent"]
 
@@ -94,6 +97,10 @@ class Warehouse:
         """Whether the run is wholly in the warehouse, however old."""
         return self.file.exists() and self._mark(run_id).exists()
 
+    def built_from(self, run_id: str) -> bytes | None:
+        """From which raw days, by which models, the run's marts were built; nothing if it is not wholly there."""
+        return self._mark(run_id).read_bytes() if self.holds(run_id) else None
+
     def standing(self, run_id: str, store: RawStore) -> Standing:
         """Whether the warehouse holds the run as it is stored now."""
         if not self.holds(run_id):
@@ -139,6 +146,25 @@ class Warehouse:
             for table in _tables_by_run(connection):
                 connection.execute(f'delete from "{table}" where run_id = $run_id', {"run_id": run_id})
             connection.commit()
+
+    @contextmanager
+    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Opens the file for reading, which others may do at the same time.
+
+        Raises WarehouseBusy if another program writes to it, and InputError if it is not there or no database.
+        """
+        try:
+            if not self.file.exists():
+                raise InputError(self.file, [Problem("", ABSENT, "is not there; build it: payment-sim pipeline FILE")])
+            connection = duckdb.connect(str(self.file), read_only=True)
+        except duckdb.IOException as error:
+            if "lock" in str(error):
+                said = f"the warehouse {self.file} is open elsewhere ({_holder(error)})"
+                raise WarehouseBusy(f"{said}; wait for it, or close it there") from None
+            remedy = f"cannot be opened ({error}); move it away: payment-sim pipeline FILE builds it anew"
+            raise InputError(self.file, [Problem("", ABSENT, remedy)]) from error
+        with connection:
+            yield connection
 
     def wait_until_free(self, seconds: float, on_wait: Callable[[str], None]) -> None:
         """Waits for another program that has the warehouse open, such as a notebook, to close it.

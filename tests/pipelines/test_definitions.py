@@ -35,6 +35,7 @@ MARTS = [
     "fct_agent_lsm_days",
     "fct_cycle_length_days",
     "fct_cycle_type_days",
+    "fct_data_tests",
     "fct_experiment_agents",
     "fct_experiment_arms",
     "fct_liquidity_efficiency_days",
@@ -42,6 +43,8 @@ MARTS = [
     "fct_lsm_cycle_transactions",
     "fct_lsm_cycles",
     "fct_lsm_effectiveness_days",
+    "fct_raw_table_days",
+    "fct_ticks",
     "fct_transactions",
 ]
 
@@ -116,7 +119,7 @@ def test_every_asset_says_what_it_is_and_what_it_is_made_of(graph: AssetGraph) -
     assert [node.key for node in nodes if not node.description or len(node.description) < 15] == []
     assert [node.key for node in nodes if not node.kinds] == []
     groups = {node.group_name for node in nodes}
-    assert groups == {"research", "raw", "staging", "intermediate", "reference", "marts"}
+    assert groups == {"research", "raw", "staging", "intermediate", "reference", "marts", "reports"}
 
 
 def test_every_raw_asset_is_made_from_the_file_of_its_run_by_this_engine(graph: AssetGraph) -> None:
@@ -131,11 +134,11 @@ def test_every_raw_asset_is_made_from_the_file_of_its_run_by_this_engine(graph: 
             assert list(above.partitions_subset.get_partition_keys()) == ["b"]
 
 
-def test_marts_are_built_when_raw_tables_are_and_raw_tables_only_when_somebody_asks(graph: AssetGraph) -> None:
+def test_marts_and_reports_are_made_when_raw_tables_are_and_raw_tables_only_when_somebody_asks(graph: AssetGraph) -> None:
     automated = {key for key in graph.get_all_asset_keys() if graph.get(key).automation_condition is not None}
     below_raw = {key for key in graph.get_all_asset_keys() if graph.get(key).group_name in _DBT_GROUPS}
     assert len(below_raw) >= 20
-    assert automated == below_raw
+    assert automated == {*below_raw, dg.AssetKey("report")}
 
 
 def nightly(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> dg.ScheduleDefinition:

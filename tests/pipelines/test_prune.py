@@ -33,7 +33,7 @@ from pipelines.partitions import (
     range_tags,
     register_runs,
 )
-from pipelines.places import DATA_VARIABLE, PROJECT_ROOT, RUN_FILES_VARIABLE, dagster_home, warehouse_file
+from pipelines.places import DATA_VARIABLE, PROJECT_ROOT, RUN_FILES_VARIABLE, dagster_home, report_file, warehouse_file
 from pipelines.raw_store import NO_RUN, RawStore
 from pipelines.warehouse import Build, Warehouse
 from tests.helpers.stored_runs import files_below, store_swap, store_two_arms
@@ -63,6 +63,8 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
             note = {"run_id": run_id, "file": str(folder / f"{run_id}.yaml")}
             write(data / "catalogue" / f"{run_id}.json", json.dumps(note))
             write(data / "logs" / f"{run_id}.log", f"what was said of {run_id}")
+            write(report_file(data, run_id), f"the page of {run_id}")
+            write(report_file(data, run_id, "lsm_off"), f"the page of {run_id}, with another arm in detail")
             register_runs(instance, [run_id])
             launch(instance, range_tags(run_id, 3))
         launch(instance, {PARTITION_TAG: partition_key("gone", 1)})
@@ -196,7 +198,7 @@ def test_a_pruned_run_is_gone_everywhere_and_every_other_file_is_as_it_was(data:
     with instance_of(data) as instance:
         of_gone = gone_dagster_runs(instance)
     before = other_files(data, *of_gone)
-    assert len([place for place in before if "kept" in place]) == 3 * (len(CONTRACTS) + 1) + 3
+    assert len([place for place in before if "kept" in place]) == 3 * (len(CONTRACTS) + 1) + 5
     assert len([place for place in before if "compute_logs" in place]) > 0
     assert prune("gone", "--yes").exit_code == 0
     assert other_files(data) == before
@@ -242,6 +244,7 @@ def test_with_the_last_run_go_the_folders_that_it_leaves_empty_but_the_typed_par
     write(store.root / "logs" / "swap.log", "said")
     write(store.root / "catalogue" / "swap.json", "{}")
     write(store.root / "built" / "swap.json", "{}")
+    write(report_file(store.root, "swap"), "<!doctype html>")
     assert prune("swap", "--yes").exit_code == 0
     assert {place: content for place, content in files_below(store.root).items() if place != "writer.lock"} == typed
     assert sorted(path.name for path in store.root.iterdir() if path.is_dir()) == ["raw"]
@@ -296,6 +299,8 @@ def test_it_shows_what_goes_and_asks(data: Path, monkeypatch: pytest.MonkeyPatch
         "  Dagster: 1 Dagster run of other runs too: kept",
         f"  {data}/logs/gone.log",
         f"  {data}/catalogue/gone.json",
+        f"  {data}/reports/gone.html",
+        f"  {data}/reports/gone.lsm_off.html",
         f"Stays: {asked_by}, which asks for the run",
         "Remove all of it? [y/N]: y",
         "Removed run gone.",
@@ -373,7 +378,7 @@ def whole_days(store: RawStore, run_id: str) -> bool:
     return all(store.part(table, run_id, day).exists() for table in CONTRACTS for day in days)
 
 
-STEPS = ["raw store", "warehouse", "dagster", "log", "note"]
+STEPS = ["raw store", "warehouse", "dagster", "log", "note", "page", "page of an arm"]
 
 
 @pytest.mark.parametrize("steps", range(len(STEPS) + 1))
@@ -394,7 +399,7 @@ def test_stopped_between_two_steps_the_next_prune_completes_it(
 def test_every_step_is_stopped_at(data: Path) -> None:
     """After those that are named, only folders go that are empty by then."""
     removals = list(pruning._removals(data, Warehouse(data), "gone"))
-    assert [remove.func.__name__ for remove in removals[len(STEPS) :]] == ["remove_if_empty"] * 2
+    assert [remove.func.__name__ for remove in removals[len(STEPS) :]] == ["remove_if_empty"] * 3
 
 
 def test_stopped_anywhere_in_the_raw_store_no_day_is_half_there_and_the_next_removal_completes_it(
