@@ -1,5 +1,6 @@
 """The command line. What a command needs is imported when it runs, so that each starts as light as it can."""
 
+import io
 import json
 import os
 import sys
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pipelines.run_difference import StoredRun
     from pipelines.run_figures import RunFigures
     from pipelines.runs import Run
+    from pipelines.stored_days import StoredDays
     from sim_engine import Problem
 
 FAILED, BAD_INPUT = 1, 2
@@ -28,7 +30,12 @@ _SEED = click.IntRange(0, 2**63 - 1)
 """The engine's bounds, said again: importing them would import the engine, and `--help` should not wait for it."""
 
 _FILE = click.Path(path_type=Path, readable=False)  # our own messages say more
+_COUNTED = click.IntRange(0)
+_CYCLES_SHOWN = 20
+"""Cycles of each simulation that a person is shown unless told otherwise."""
+
 _DATA_HELP = "Folder of raw tables and states; default: PAYMENT_SIM_DATA in the environment, else ./data."
+_DB_PATH_HELP = "File that --persist wrote, to read in place of the data folder."
 
 
 def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -50,6 +57,9 @@ def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> 
 )
 def main() -> None:
     """Simulate days of an RTGS payment system with liquidity-saving mechanisms."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a character shows another, and goes on
+            stream.reconfigure(errors="replace")
 
 
 @main.command()
@@ -139,7 +149,7 @@ def plan(file: Path, days: int | None, seed: int | None, as_json: bool) -> None:
 @click.argument("file", type=_FILE)
 @click.option("--data", type=_FILE, metavar="DIR", help=_DATA_HELP)
 def pipeline(file: Path, data: Path | None) -> None:
-    """Materialise everything of a scenario or run FILE through Dagster: raw tables, contracts, marts."""
+    """Materialise everything of a scenario or run FILE through Dagster: raw tables, contracts, marts, report."""
     with _errors_reported():
         data_root = _usable_data_root(data)
         from pipelines.launch import materialise_everything
@@ -147,6 +157,35 @@ def pipeline(file: Path, data: Path | None) -> None:
         succeeded = materialise_everything(file, data_root)
     if not succeeded:
         sys.exit(FAILED)
+
+
+@main.command()
+@click.argument("run_id", metavar="RUN")
+@click.option("--arm", help="The arm to look at in detail; else one with LSM.")
+@click.option("--data", type=_FILE, metavar="DIR", help=_DATA_HELP)
+@click.option("--out", type=_FILE, metavar="FILE.html", help="Where to; default: reports/ in the data folder.")
+def report(run_id: str, arm: str | None, data: Path | None, out: Path | None) -> None:
+    """Write the report of a RUN from its marts: one HTML page that needs nothing else, and no network.
+
+    `payment-sim pipeline` builds the marts, and writes the report too.
+    """
+    with _errors_reported():
+        data_root = _readable_data_root("--data", data)
+        from pipelines.warehouse import WarehouseBusy
+        from sim_engine import InputError, Problem
+
+        if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
+            raise InputError("command line", [Problem("--out", str(out), "name a file in a folder that is there")])
+        from pipelines.report.pages import Pages
+
+        try:
+            written = Pages(data_root).write(run_id, arm, out)
+        except WarehouseBusy as busy:
+            click.echo(f"Nothing was written: {busy}", err=True)
+            sys.exit(FAILED)
+    from pipelines.terminal import shown_path
+
+    click.echo(f"Report: {shown_path(written)}")
 
 
 @main.command()
@@ -181,6 +220,66 @@ def runs(data: Path | None, as_json: bool) -> None:
         print_runs(listed)
     else:
         click.echo(f"There are no runs in {data_root}. To make one: payment-sim run --config FILE")
+
+
+@main.command()
+@click.option("--simulation", "simulation_id", required=True, metavar="ID", help="Simulation: RUN.ARM.sSEED.")
+@click.option("--tick", required=True, type=_COUNTED, help="Tick, counted from 0 through all its days.")
+@click.option("--agent", metavar="AGENT", help="Show one agent, and all that it has queued or is to receive.")
+@click.option("--data", type=_FILE, metavar="DIR", help=_DATA_HELP)
+@click.option("--db-path", type=_FILE, metavar="FILE.duckdb", help=_DB_PATH_HELP)
+@click.option("--json", "as_json", is_flag=True, help="Print the whole state as one JSON object and nothing else.")
+def state(
+    simulation_id: str, tick: int, agent: str | None, data: Path | None, db_path: Path | None, as_json: bool
+) -> None:
+    """Show what a simulation was like at the end of any tick: balances, collateral, both queues in order.
+
+    The state is rebuilt from the stored tables. At the end of a day, nothing has been cancelled yet.
+    """
+    with _errors_reported(), _stored_days(data, db_path) as stored:
+        from pipelines.state_at_tick import state_at_tick
+
+        found = state_at_tick(stored, simulation_id, tick, agent)
+    if as_json:
+        click.echo(json.dumps(found.as_dict(agent), indent=2))
+    else:
+        from pipelines.terminal_state import print_state
+
+        print_state(found, agent)
+
+
+@main.command()
+@click.option("--run", "run_id", required=True, metavar="RUN", help="Run whose cycles are shown.")
+@click.option("--day", required=True, type=_COUNTED, help="Day, counted from 0 as in the tables.")
+@click.option("--simulation", "simulation_id", metavar="ID", help="One simulation of the run; default: all.")
+@click.option("--limit", type=_COUNTED, help="Cycles of each simulation; 0: all. Default: 20, with --json all.")
+@click.option("--data", type=_FILE, metavar="DIR", help=_DATA_HELP)
+@click.option("--db-path", type=_FILE, metavar="FILE.duckdb", help=_DB_PATH_HELP)
+@click.option("--json", "as_json", is_flag=True, help="Print a list of JSON objects, one a line, and nothing else.")
+def cycles(
+    run_id: str,
+    day: int,
+    simulation_id: str | None,
+    limit: int | None,
+    data: Path | None,
+    db_path: Path | None,
+    as_json: bool,
+) -> None:
+    """Show the LSM cycles of a day: what was netted together, between whom, gross and net."""
+    if limit is None:
+        limit = 0 if as_json else _CYCLES_SHOWN
+    with _errors_reported(), _stored_days(data, db_path) as stored:
+        from pipelines.day_cycles import as_dicts, day_cycles
+
+        found = day_cycles(stored, run_id, day, simulation_id, limit or None)
+    if as_json:
+        for place, cycle in enumerate(as_dicts(found)):
+            click.echo(f"{',' if place else '['}\n{json.dumps(cycle)}", nl=False)
+        click.echo("\n]" if any(one.cycles for one in found) else "[]")
+    else:
+        from pipelines.terminal_cycles import print_cycles
+
+        print_cycles(found, whole=limit == 0)
 
 
 @main.command()
@@ -292,6 +391,25 @@ def _readable_data_root(option: str, named: Path | None) -> Path:
     return root
 
 
+@contextmanager
+def _stored_days(data: Path | None, db_path: Path | None) -> Iterator["StoredDays"]:
+    """What is stored of runs: in the data folder, which need not be there, or in a file that --persist wrote."""
+    from pipelines.stored_days import RawStoreDays
+    from sim_engine import InputError, Problem
+    from sim_engine.errors import ABSENT
+
+    if db_path is None:
+        yield RawStoreDays(_readable_data_root("--data", data))
+        return
+    if data is not None:
+        remedy = "is not read if --db-path names a file; leave one of the two out"
+        raise InputError("command line", [Problem(f"--data {data}", ABSENT, remedy)])
+    from pipelines.persisted_days import persisted_days
+
+    with persisted_days(db_path) as persisted:
+        yield persisted
+
+
 def _run_and_store(
     loaded: "Run", store: "RawStore", db_path: Path | None, replace: bool, *, lines: bool, bar: bool
 ) -> "RunFigures":
@@ -304,16 +422,17 @@ def _run_and_store(
     figures = RunFigures()
     with run_progress(loaded, shown=bar) as progress:
         for stored in run_and_store_days(loaded, store, 0, loaded.days - 1, on_member=progress.member_day_done):
+            progress.day_stored()
             figures.add_day(stored.table("ticks"), stored.table("lsm_cycles"))
             if lines:  # the same words whatever the count, so that a log can be searched for them
                 progress.line(f"Persisted {figures.cycles_of_days[-1]} LSM cycles for day {stored.day}")
         store.drop_days_from(loaded.run_id, loaded.days)
         if db_path:
-            from pipelines.duckdb_export import export_run
+            from pipelines.duckdb_export import export_run, rows_to_export
 
-            progress.writing(db_path.name)
             try:
-                export_run(loaded, store, db_path, replace=replace)
+                with progress.writing(db_path.name, rows_to_export(loaded, store)) as on_rows:
+                    export_run(loaded, store, db_path, replace=replace, on_rows=on_rows)
             except InputError as error:  # the file has changed since it was looked at
                 raise RunStopped(error, loaded.days) from error
     return figures

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from pipelines.lock import launch_lock
 from pipelines.partitions import range_tags, register_runs
-from pipelines.places import DATA_VARIABLE, PROJECT_ROOT, dagster_home, warehouse_file
+from pipelines.places import DATA_VARIABLE, PROJECT_ROOT, dagster_home, report_file, warehouse_file
 from pipelines.progress import ProgressAsBar, Shows, progress_bar
 from pipelines.resources import Data
 from pipelines.runs import Run, load_run
@@ -96,7 +96,11 @@ def materialise_everything(path: Path, data_root: Path) -> bool:
     bar = progress_bar(Console(file=sys.stderr, highlight=False, soft_wrap=True), shown=True)
     beside_the_bar = console if bar.disable or not console.is_terminal else bar.console
     # Launches follow one another: what of an earlier one is not finished when this one's turn comes has been killed.
-    with launch_lock(dagster_home(data_root), f"pipeline of {run.run_id}", on_wait=console.print):
+    # dbt leaves this process in its project; whoever launched it reads paths from where it was.
+    with (
+        contextlib.chdir(Path.cwd()),
+        launch_lock(dagster_home(data_root), f"pipeline of {run.run_id}", on_wait=console.print),
+    ):
         Data(data_root=str(data_root)).catalogue.remember(run)
         with _all_else_into(log_file) as log, bar:
             succeeded = _execute(
@@ -111,6 +115,7 @@ def materialise_everything(path: Path, data_root: Path) -> bool:
     print_arm_differences(arm_differences(run, warehouse))
     print_payers(payers(run, warehouse))
     console.print(f"Warehouse: {shown_path(warehouse_file(data_root))}")
+    console.print(f"Report: {shown_path(report_file(data_root, run.run_id))}")
     console.print(f"Done in {time.monotonic() - started:.0f} s. To look around: make ui")
     return True
 

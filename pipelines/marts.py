@@ -11,9 +11,11 @@ from dagster_dbt import DbtCliResource, dbt_assets
 from pipelines.dbt import DBT_PROJECT, Translator, manifest, release_warehouse, told_events
 from pipelines.lock import data_lock
 from pipelines.partitions import runs_of_tags
-from pipelines.progress import MILESTONE, Shows
+from pipelines.progress import MILESTONE, Shows, Unit
 from pipelines.resources import Data, export_dbt_environment
 from pipelines.warehouse import Warehouse, WarehouseBusy
+
+_MODELS_AND_TESTS = Unit("models and tests")
 
 WRITER_POOL = "duckdb_writer"
 """What one step at a time may use: the warehouse."""
@@ -54,7 +56,7 @@ def marts(
         build = dbt.cli(arguments, context=context)
         units = len(context.selected_asset_keys) + len(context.selected_asset_check_keys)
         try:
-            with progress.work(units, "models and tests", context.log.info) as advance:
+            with progress.work(units, _MODELS_AND_TESTS, context.log.info, warm_up=True) as advance:
                 yield from told_events(build, lambda name: advance(f"marts: {name}"))
         finally:
             release_warehouse(build)

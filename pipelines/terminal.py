@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,12 @@ from rich.progress import Progress
 from rich.table import Table
 
 from pipelines.contracts import ContractBroken, primary_key_of
-from pipelines.progress import progress_bar
+from pipelines.progress import BarOfWork, Unit, progress_bar
 from pipelines.run_days import DayRefused
 from pipelines.run_figures import RunFigures
 from pipelines.runs import Run
+
+ROWS = Unit("rows", one="row")
 
 _FAILING_ROWS_SHOWN_MAX = 10
 _ARMS_SHOWN_MAX = 6
@@ -37,19 +39,43 @@ class _Lines(Console):
 
 
 class RunProgress:
-    """A bar on standard error while a run goes on, if that is a terminal, and lines on standard output beside it."""
+    """A bar on standard error while a run goes on, if that is a terminal, and lines on standard output beside it.
+
+    A day of a simulation counts when it is simulated. Storing a day, all its simulations at once, is said beside the
+    bar, and its time is part of the pace: of the days before, so that no time is left while the last one is stored.
+    """
 
     def __init__(self, bar: Progress, run: Run) -> None:
-        self._bar = bar
-        self._simulated = bar.add_task("simulating", total=run.days * len(run.members), noun=simulated_units(run))
+        self._bar, self._members, self._days, self._done = bar, len(run.members), run.days, 0
+        self._simulated = BarOfWork(bar, self._days * self._members, simulated_units(run), "simulating day 0")
 
     def member_day_done(self) -> None:
         """One day of one simulation has been simulated."""
-        self._bar.advance(self._simulated)
+        self._done += 1
+        day, simulated = divmod(self._done, self._members)
+        self._simulated.advance(1, f"simulating day {day}" if simulated else f"storing day {day - 1}")
 
-    def writing(self, what: str) -> None:
-        """The simulations are done and their tables are being written."""
-        self._bar.update(self._simulated, description=f"writing {escape(what)}")
+    def day_stored(self) -> None:
+        """All that has been simulated is stored."""
+        day = self._done // self._members
+        self._simulated.say(f"simulating day {day}" if day < self._days else "all days are stored")
+
+    @contextmanager
+    def writing(self, file: str, rows: int) -> Iterator[Callable[[str, int], None]]:
+        """The simulations are stored and so many of their rows are being written to a file.
+
+        Gives what is to be called with a table and how many more of its rows are written, first of all with none.
+        """
+        self._simulated.remove()
+        bar, left = BarOfWork(self._bar, rows, ROWS, f"opening {file}", warm_up=True), rows
+
+        def written(table: str, number: int) -> None:
+            nonlocal left
+            left -= number
+            bar.advance(number, f"writing {table}" if left else f"closing {file}")
+
+        yield written
+        bar.remove()
 
     def line(self, text: str) -> None:
         """Shows a line without breaking the bar: on a terminal that both share, the bar's console must place it."""
@@ -67,9 +93,9 @@ def run_progress(run: Run, *, shown: bool) -> Iterator[RunProgress]:
         yield RunProgress(bar, run)
 
 
-def simulated_units(run: Run) -> str:
+def simulated_units(run: Run) -> Unit:
     """What a run's simulations are counted in."""
-    return "days" if len(run.members) == 1 else "days of simulations"
+    return Unit("days", one="day") if len(run.members) == 1 else Unit("days of simulations", one="day")
 
 
 def print_figures(run: Run, figures: RunFigures) -> None:

@@ -10,6 +10,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from pipelines.plan import Estimate, PlannedArm, PlannedPayments, arms_of, payments_of, seeds_of
+from pipelines.progress import duration
 from pipelines.runs import Run
 from pipelines.terminal import counted
 
@@ -125,8 +126,8 @@ def _payments_line(payments: PlannedPayments) -> str:
 def _estimate_lines(run: Run, payments: PlannedPayments, estimate: Estimate) -> Iterator[str]:
     trial, members = estimate.trial, len(run.members)
     yield (
-        f"Time: about {_duration(estimate.seconds_simulating)} to simulate and store; "
-        f"payment-sim pipeline takes about {_duration(estimate.seconds_marts)} more to build the marts"
+        f"Time: about {duration(estimate.seconds_simulating)} to simulate and store; "
+        f"payment-sim pipeline takes about {duration(estimate.seconds_marts)} more to build the marts"
     )
     yield f"Size: about {_size(estimate.stored_bytes)} of raw tables and closing states"
     tried = "day 0" if trial.days == 1 else f"days 0 to {trial.days - 1}"
@@ -147,14 +148,6 @@ def _estimate_lines(run: Run, payments: PlannedPayments, estimate: Estimate) -> 
 def _two_digits(number: float) -> float:
     """The number rounded to two significant digits."""
     return round(number, 1 - floor(log10(number))) if number > 0 else 0.0
-
-
-def _duration(seconds: float) -> str:
-    rounded = _two_digits(seconds)
-    for unit, length in (("h", 3600), ("min", 60)):
-        if rounded >= 2 * length:
-            return f"{_two_digits(seconds / length):g} {unit}"
-    return f"{rounded:g} s"
 
 
 def _size(number: float) -> str:

@@ -134,7 +134,9 @@ def test_every_raw_asset_is_made_from_the_file_of_its_run_by_this_engine(graph: 
             assert list(above.partitions_subset.get_partition_keys()) == ["b"]
 
 
-def test_marts_and_reports_are_made_when_raw_tables_are_and_raw_tables_only_when_somebody_asks(graph: AssetGraph) -> None:
+def test_marts_and_reports_follow_raw_tables_which_wait_for_who_asks(
+    graph: AssetGraph,
+) -> None:
     automated = {key for key in graph.get_all_asset_keys() if graph.get(key).automation_condition is not None}
     below_raw = {key for key in graph.get_all_asset_keys() if graph.get(key).group_name in _DBT_GROUPS}
     assert len(below_raw) >= 20

@@ -13,7 +13,7 @@ import pytest
 
 from pipelines import duckdb_export
 from pipelines.contracts import CONTRACTS, columns_of, grain_of, primary_key_of
-from pipelines.duckdb_export import check_target, export_run
+from pipelines.duckdb_export import check_target, export_run, rows_to_export
 from pipelines.places import PROJECT_ROOT
 from pipelines.raw_store import RawStore
 from pipelines.run_days import run_and_store_days
@@ -318,6 +318,17 @@ def test_a_crash_leaves_the_old_file_or_the_new_and_nothing_beside_it(
     is_new = (name, when) == ("replace", "after")
     assert query(ring, "select count(*) from simulations") == [(3 if is_new else 2,)]
     assert query(ring, "select count(*) from lsm_cycles") == [(2,)]
+
+
+def test_whoever_watches_is_told_of_every_table_and_row_in_order(store: RawStore, file: Path) -> None:
+    run = stored(store, days=2)
+    told: list[tuple[str, int]] = []
+    export_run(run, store, file, replace=False, on_rows=lambda table, rows: told.append((table, rows)))
+    assert [table for table, _ in told] == [table for table in CONTRACTS for _ in range(3)]
+    assert [rows for _, rows in told[::3]] == [0] * len(CONTRACTS)
+    written = [query(file, f"select count(*) from {table}")[0][0] for table in CONTRACTS]
+    assert [first + second for (_, first), (_, second) in zip(told[1::3], told[2::3], strict=True)] == written
+    assert sum(written) == rows_to_export(run, store)
 
 
 def test_what_holds_nothing_else_is_written_afresh_and_stays_small(store: RawStore, ring: Path) -> None:
