@@ -17,8 +17,9 @@ from pipelines.checks import column_schema, contract_checks, contract_evaluation
 from pipelines.contracts import CONTRACTS, ContractBroken, grain_of
 from pipelines.lock import data_lock
 from pipelines.partitions import PREVIOUS_DAY, RUN_DAYS, days_by_run, partition_key
-from pipelines.progress import MILESTONE, Advance, Shows
+from pipelines.progress import MILESTONE, Advance, Shows, Unit
 from pipelines.raw_store import RawStore
+from pipelines.report.day_chart import cycles_as_markdown
 from pipelines.resources import Data
 from pipelines.run_days import DayRefused, RunStopped, StoredDay, reusable_day, run_and_store_days
 from pipelines.run_files import RUN_FILE, last_observed, observation_of, run_digest
@@ -29,6 +30,7 @@ CLOSING_STATE = dg.AssetKey(["state", "closing"])
 ENGINE_POOL = "engine"
 """What one step at a time may use: the machine's cores."""
 _PREVIEW_ROWS = 5
+_SIMULATED_DAYS = Unit("days of simulations", one="day")
 
 _FILE_OF_THE_RUN = dg.AssetDep(
     RUN_FILE, partition_mapping=dg.MultiToSingleDimensionPartitionMapping(partition_dimension_name="run")
@@ -103,7 +105,7 @@ def _raw_days(context: dg.AssetExecutionContext, data: Data, progress: Shows) ->
         runs = [run for run, _ in asked]
         yield from _observed(context, runs)
         simulated_days = sum(len(run.members) * len(days) for run, days in asked)
-        with progress.work(simulated_days, "days of simulations", context.log.info) as advance:
+        with progress.work(simulated_days, _SIMULATED_DAYS, context.log.info) as advance:
             for run, days in asked:
                 for stored in _stored_days(context, data, run, days, advance):
                     partition = partition_key(run.run_id, stored.day)
@@ -236,7 +238,9 @@ def _stored_days(
         members = itertools.count()
 
         def member_done(first: int = first, members: Iterator[int] = members) -> None:
-            advance(f"{run.run_id}: day {first + next(members) // len(run.members)}")
+            day, member = divmod(next(members), len(run.members))
+            storing = "storing " if member == len(run.members) - 1 else ""
+            advance(f"{run.run_id}: {storing}day {first + day}")
 
         yield from run_and_store_days(run, data.store, first, last, on_member=member_done)
 
@@ -268,9 +272,12 @@ def _day_metadata(data: Data, run: Run, stored: StoredDay, partition: str) -> di
             "path": dg.MetadataValue.path(str(data.store.part(table, run.run_id, stored.day))),
             "first rows": dg.MetadataValue.md(markdown_table(first_rows)),
         }
-    metadata[raw_key("lsm_cycles"), partition]["cycles by type"] = dg.MetadataValue.md(
-        markdown_table(_cycles_by_type(stored.table("lsm_cycles")))
-    )
+    cycles = stored.table("lsm_cycles")
+    ticks_per_day = {member.simulation_id: member.scenario.stated.ticks_per_day for member in run.members}
+    metadata[raw_key("lsm_cycles"), partition] |= {
+        "cycles by type": dg.MetadataValue.md(markdown_table(_cycles_by_type(cycles))),
+        "cycles over the day": dg.MetadataValue.md(cycles_as_markdown(cycles, ticks_per_day)),
+    }
     metadata[CLOSING_STATE, partition] = {
         "dagster/row_count": len(run.members),
         "path": dg.MetadataValue.path(str(data.store.state_file(run.run_id, stored.day))),

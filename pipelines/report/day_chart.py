@@ -18,8 +18,8 @@ NO_CYCLES = "No cycle settled."
 
 _BARS_MAX = 48
 _PNG_HEAD = 8
-_WIDTH, _HEIGHT = 520, 150
-"""Of the plot, in pixels."""
+_WIDTH, _HEIGHT = 480, 140
+"""Of the plot, in pixels: 10 for each of 48 bars, whose edges are sharp so and take little room."""
 
 
 def cycles_as_markdown(cycles: pl.DataFrame, ticks_per_day: Mapping[str, int]) -> str:
@@ -78,7 +78,7 @@ def _chart(cycles: pl.DataFrame, ticks_per_day: Mapping[str, int]) -> "alt.Chart
     kinds = [(name, role) for name, role in KINDS.values() if name in set(shown["kind"])]
     chart: alt.Chart = (
         alt.Chart(shown)
-        .mark_bar(orient="vertical", stroke=color("surface"), strokeWidth=0.5)
+        .mark_bar(orient="vertical")
         .encode(
             x=alt.X(
                 "from_tick:Q",

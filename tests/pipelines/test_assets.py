@@ -158,6 +158,18 @@ def test_metadata_says_rows_and_shows_cycles_by_type(launch: Launch, instance: d
     assert shown.splitlines()[-1] == "| bilateral | bilateral | 1 | 2 | 10 | 0 |"
 
 
+def test_metadata_shows_a_picture_of_a_days_cycles_or_that_there_were_none(
+    launch: Launch, instance: dg.DagsterInstance
+) -> None:
+    assert launch(0, 1).success
+    records = instance.fetch_materializations(raw_key("lsm_cycles"), limit=10, ascending=True).records
+    metadata = {str(record.partition_key): record.asset_materialization.metadata for record in records}  # type: ignore[union-attr]
+    assert len(records) == len(metadata) == 2
+    none, one = (str(metadata[partition_key("swap", day)]["cycles over the day"].value) for day in range(2))
+    assert none == "No cycle settled."
+    assert one.startswith("![1 LSM cycle over day 1, by mechanism and type](data:image/png;base64,iVBORw0KGgo")
+
+
 def test_days_may_be_launched_one_after_the_other(launch: Launch, data: Data) -> None:
     assert [launch(day, day).success for day in range(3)] == [True, True, True]
     assert data.store.days_stored("swap") == [0, 1, 2]
@@ -304,7 +316,7 @@ def test_long_work_says_in_the_log_how_far_it_is(data: Data, instance: dg.Dagste
     )
     assert result.success
     said = [event.user_message for event in instance.all_logs(result.run_id)]
-    assert said.count("1 of 1 days of simulations: swap: day 0") == 1
+    assert said.count("1 of 1 days of simulations: swap: storing day 0") == 1
 
 
 def test_an_unknown_run_fails_with_what_to_do(launch: Launch) -> None:
