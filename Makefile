@@ -40,7 +40,8 @@ bench: $(READY)  ## how fast it is, beside others; writes docs/performance.md
 ui: $(READY)     ## the Dagster UI on http://127.0.0.1:3000
 	@$(BIN)/payment-sim ui
 
-docs: $(READY)   ## the marts' documentation as one static page
+docs: $(READY)   ## the reference pages of docs/, and the marts' documentation as one static page
+	@$(BIN)/python -m pipelines.reference
 	@mkdir -p $(DATA)
 	@PAYMENT_SIM_RAW=$(DATA)/raw PAYMENT_SIM_WAREHOUSE=$(DATA)/warehouse.duckdb $(BIN)/dbt --quiet docs generate --static \
 		--project-dir dbt_project --profiles-dir dbt_project --target-path $(DATA)/dbt_docs

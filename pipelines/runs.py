@@ -14,6 +14,7 @@ from pipelines.variants import ArmVariants, VariantParser
 from sim_engine import InputError, Problem, Scenario
 from sim_engine.bounds import DAYS_MAX, SEED_MAX
 from sim_engine.errors import ABSENT
+from sim_engine.model import Unit
 from sim_engine.model_problems import in_file_order, problems_of
 from sim_engine.scenario import Name
 from sim_engine.simulation import PLAIN_ARM, simulation_id
@@ -64,8 +65,8 @@ class _Model(BaseModel):
 class SeedRange(_Model):
     """Consecutive seeds."""
 
-    first: Seed = Field(alias="from", description="The first seed")
-    count: int = Field(ge=1, le=SIMULATIONS_MAX, description="How many seeds")
+    first: Seed = Field(alias="from", description="The first seed", examples=[1])
+    count: Annotated[int, Unit("count")] = Field(ge=1, le=SIMULATIONS_MAX, description="How many seeds", examples=[20])
 
 
 SeedList = Annotated[
@@ -80,27 +81,65 @@ SeedList = Annotated[
 
 
 class Arm(_Model):
-    """A variant of the scenario."""
+    """A variant of the scenario: what it sets is laid over the scenario file, and over its preset.
 
-    baseline: bool = Field(False, description="Whether the other arms are compared with this one")
-    set: dict[str, Any] = Field({}, description="Scenario values that differ, as the scenario file would state them")
+    Mappings are laid over each other key by key, anything else goes whole; so does another policy, which has other
+    parameters. Of a list whose items have ids, a mapping changes items by their id, or all of them by `"*"`.
+
+    - Of several arms exactly one states `baseline: true`.
+    - `num_days` and `rng_seed` are not set: all arms share the run's `days` and `seeds`.
+    - Each arm, at each point of the grid, is a scenario that would be right as a file.
+    """
+
+    baseline: bool = Field(False, description="Whether the other arms are compared with this one", examples=[True])
+    set: dict[str, Any] = Field(
+        {},
+        description="Scenario values that differ, as the scenario file would state them",
+        examples=[{"lsm": {"ring": False}}, {"agents": {"*": {"credit_limit": 0}}}],
+    )
 
 
 GridValues = Annotated[tuple[Any, ...], Field(min_length=1, strict=False)]
 
 
 class RunFile(_Model):
-    """One run file, key by key."""
+    """One run file, key by key. It is expanded to simulations: arms x grid points x seeds.
 
-    run_id: Name = Field(description="Name of the run; letters, digits, '_'")
-    scenario: str = Field(min_length=1, description="The scenario file, from the run file's folder")
-    days: int | None = Field(None, ge=1, le=DAYS_MAX, description="Settlement days; the scenario's num_days if absent")
-    seeds: SeedList | None = Field(
-        None, description="Seeds, listed or as {from, count}; the scenario's rng_seed if absent"
+    A file with any of the keys `run_id`, `scenario` and `arms` is taken as a run file, any other as a scenario.
+
+    - `scenario` names a scenario file, not another run file.
+    - Each seed is stated once.
+    - There are at most 100,000 simulations.
+    - A path of the grid leads to a value of the scenario, and the values of one path differ.
+    - No value is set by an arm and by the grid, or by two paths of it.
+    - `num_days` and `rng_seed` stand in no path of the grid.
+    - An arm's name leaves room, in 64 characters, for what the grid appends to it.
+    """
+
+    run_id: Name = Field(description="Name of the run: letters, digits and '_', at most 64", examples=["lsm_on_off"])
+    scenario: str = Field(
+        min_length=1,
+        description="The scenario file, from the run file's folder",
+        examples=["../scenarios/research_day.yaml"],
     )
-    arms: dict[Name, Arm] = Field({PLAIN_ARM: Arm(baseline=True)}, min_length=1, description="Variants by name")
+    days: Annotated[int, Unit("days")] | None = Field(
+        None, ge=1, le=DAYS_MAX, description="How many days are simulated; none: the scenario's num_days", examples=[5]
+    )
+    seeds: SeedList | None = Field(
+        None,
+        description="Seeds of the generated arrivals, listed or as {from, count}; none: the scenario's rng_seed",
+        examples=[{"from": 1, "count": 20}, [1, 2, 3]],
+    )
+    arms: dict[Name, Arm] = Field(
+        {PLAIN_ARM: Arm(baseline=True)},
+        min_length=1,
+        description="Variants by name: letters, digits and '_', at most 64",
+        examples=[{"lsm_on": {}, "lsm_off": {"baseline": True, "set": {"lsm": {"ring": False}}}}],
+    )
     grid: dict[str, GridValues] = Field(
-        {}, description="Values by their path in the scenario; every arm is simulated with every combination of them"
+        {},
+        description="Values by their path in the scenario; every arm is simulated with every combination of them",
+        examples=[{"lsm.every_ticks": [1, 5, 20]}],
     )
 
     @property

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_serializer, model_validator
 
 from sim_engine.bounds import DAYS_MAX, TICK_MAX
 from sim_engine.errors import did_you_mean
-from sim_engine.model import Model, Money, Tick
+from sim_engine.model import Model, Money, Tick, Ticks, Unit
 
 
 class Fifo(Model):
@@ -17,34 +17,48 @@ class Fifo(Model):
 class Deadline(Model):
     """Holds a transaction until its deadline is near; one without a deadline is due on the last tick of the day."""
 
-    urgency_ticks: Tick = Field(description="Ticks before its deadline at which a transaction is released")
+    urgency_ticks: Ticks = Field(
+        description="How long before its deadline a transaction is released; 0: in the tick of its deadline",
+        examples=[5],
+    )
 
 
 class LiquidityAware(Model):
     """Releases in order of arrival as long as a buffer of liquidity stays, and what is due as `deadline` does."""
 
-    target_buffer: Money = Field(description="Available liquidity that is kept back, minor units")
-    urgency_ticks: Tick = Field(description="Ticks before its deadline at which a transaction is released anyway")
+    target_buffer: Money = Field(description="Available liquidity that is kept back", examples=[20_000_000])
+    urgency_ticks: Ticks = Field(
+        description="How long before its deadline a transaction is released whatever is left", examples=[5]
+    )
 
 
 class ReceiptReactive(Model):
     """Releases in order of arrival as much as was received on this day, and an allowance."""
 
-    allowance: Money = Field(description="Value that is released before anything is received, minor units")
+    allowance: Money = Field(description="Value that is released before anything is received", examples=[20_000_000])
 
 
 class ScheduleStep(Model):
     """From a tick of the day on, at least so much of the day's value is to have been released."""
 
-    tick: Tick = Field(description="Tick of the day, from 0")
-    share_bp: int = Field(ge=0, le=10_000, description="Share of the day's value, basis points")
+    tick: Tick = Field(description="Tick of the day, from 0, from which the share holds", examples=[300])
+    share_bp: Annotated[int, Unit("basis points")] = Field(
+        ge=0, le=10_000, description="Share of the day's value that is to have been released", examples=[5_000]
+    )
 
 
 class Scheduled(Model):
-    """Releases in order of arrival as far as a throughput guideline asks for."""
+    """Releases in order of arrival as far as a throughput guideline asks for.
+
+    - Ticks ascend, each stated once, and shares never fall from one step to the next.
+    - A step's tick is a tick of the day: below `ticks_per_day`.
+    """
 
     profile: tuple[ScheduleStep, ...] = Field(
-        min_length=1, strict=False, description="Shares of the day's value by tick, both ascending"
+        min_length=1,
+        strict=False,
+        description="Steps of the guideline; before the first one nothing is to have been released",
+        examples=[[{"tick": 300, "share_bp": 5_000}, {"tick": 450, "share_bp": 7_500}]],
     )
 
     @field_validator("profile")
@@ -61,13 +75,26 @@ def _must_be_one_of(policies: Iterable[str]) -> str:
 
 
 class Policy(Model):
-    """What leaves an agent's Queue 1: one of these, by name. Whatever it is, urgent transactions leave at once."""
+    """What leaves an agent's Queue 1: one of these, by name. Whatever it is, urgent transactions leave at once.
 
-    fifo: Fifo | None = Field(None, description="Release at once")
-    deadline: Deadline | None = Field(None, description="Hold until the deadline is near")
-    liquidity_aware: LiquidityAware | None = Field(None, description="Keep a buffer of liquidity")
-    receipt_reactive: ReceiptReactive | None = Field(None, description="Pay out of what was received")
-    scheduled: Scheduled | None = Field(None, description="Follow a throughput guideline")
+    - Exactly one is named, with its parameters below it; a name alone will do for one that has none.
+    """
+
+    fifo: Fifo | None = Field(None, description="Release at once", examples=[{}])
+    deadline: Deadline | None = Field(
+        None, description="Hold until the deadline is near", examples=[{"urgency_ticks": 5}]
+    )
+    liquidity_aware: LiquidityAware | None = Field(
+        None, description="Keep a buffer of liquidity", examples=[{"target_buffer": 20_000_000, "urgency_ticks": 5}]
+    )
+    receipt_reactive: ReceiptReactive | None = Field(
+        None, description="Pay out of what was received", examples=[{"allowance": 20_000_000}]
+    )
+    scheduled: Scheduled | None = Field(
+        None,
+        description="Follow a throughput guideline",
+        examples=[{"profile": [{"tick": 300, "share_bp": 5_000}]}],
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -102,29 +129,48 @@ class Policy(Model):
 
 
 class PolicyChange(Model):
-    """A policy that takes the place of the one before it."""
+    """A policy that takes the place of the one before it.
 
-    day: int = Field(ge=1, le=DAYS_MAX, description="Day from whose opening on it is in force")
-    policy: Policy = Field(description="What leaves Queue 1 from then on")
+    - Changes stand in the order of their days, at most one a day.
+    """
+
+    day: Annotated[int, Unit("day")] = Field(
+        ge=1, le=DAYS_MAX, description="Day, from 0, from whose opening on it is in force", examples=[1]
+    )
+    policy: Policy = Field(
+        description="What leaves Queue 1 from then on", examples=["fifo", {"receipt_reactive": {"allowance": 0}}]
+    )
 
 
 class OnNeed(Model):
     """Posts collateral when what the agent has submitted and not settled exceeds its available liquidity."""
 
-    max: Money = Field(description="Most collateral that is posted, minor units, before the haircut")
+    max: Money = Field(
+        description="Most collateral that is posted at any time, before the haircut", examples=[80_000_000]
+    )
 
 
 class ReturnWhenIdle(Model):
     """Withdraws the collateral that is not needed once the agent has had nothing to pay for so many ticks of a day."""
 
-    ticks: int = Field(ge=1, le=TICK_MAX, description="Ticks in a row in which both its queues are empty")
+    ticks: Annotated[int, Unit("ticks")] = Field(
+        ge=1,
+        le=TICK_MAX,
+        description="How many ticks in a row both its queues are empty and it releases nothing",
+        examples=[30],
+    )
 
 
 class Collateral(Model):
-    """How an agent's posted collateral changes; `static`, without either rule, is as it opened."""
+    """How an agent's posted collateral changes; `static`, without either rule, is as it opened.
 
-    on_need: OnNeed | None = Field(None, description="When to post more")
-    return_when_idle: ReturnWhenIdle | None = Field(None, description="When to take it back")
+    - `on_need.max` is at least the agent's `posted_collateral`.
+    """
+
+    on_need: OnNeed | None = Field(None, description="When to post more", examples=[{"max": 80_000_000}])
+    return_when_idle: ReturnWhenIdle | None = Field(
+        None, description="When to take back what is not needed", examples=[{"ticks": 30}]
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -135,29 +181,50 @@ class Collateral(Model):
 
 
 class Limits(Model):
-    """Bounds on an agent's net position of a day; they bind all its transactions but urgent ones."""
+    """Bounds on an agent's net position of a day; they bind all its transactions but urgent ones.
 
-    bilateral: dict[str, Money] = Field({}, description="By receiver: most that is sent to it net of what it sends")
-    multilateral: Money | None = Field(None, description="Most that is sent to all others net of what they send")
+    - Bilateral limits are towards other agents of the scenario.
+    """
+
+    bilateral: dict[str, Money] = Field(
+        {}, description="By receiver: most that is sent to it net of what it sends", examples=[{"BANK_B": 50_000_000}]
+    )
+    multilateral: Money | None = Field(
+        None, description="Most that is sent to all others net of what they send; none: no limit", examples=[80_000_000]
+    )
+
+
+Percent = Annotated[int, Field(ge=0, le=10_000), Unit("percent")]
 
 
 class PriorityWeights(Model):
     """What a tick of delay weighs by priority, percent."""
 
-    urgent: int = Field(200, ge=0, le=10_000, description="Of urgent transactions, percent")
-    normal: int = Field(100, ge=0, le=10_000, description="Of normal ones, percent")
-    low: int = Field(50, ge=0, le=10_000, description="Of low ones, percent")
+    urgent: Percent = Field(200, description="Weight of urgent transactions", examples=[200])
+    normal: Percent = Field(100, description="Weight of normal transactions", examples=[100])
+    low: Percent = Field(50, description="Weight of low transactions", examples=[50])
 
 
-BasisPoints = Annotated[int, Field(ge=0, le=1_000_000)]
+BasisPoints = Annotated[int, Field(ge=0, le=1_000_000), Unit("basis points")]
 
 
 class Costs(Model):
-    """What is booked for an agent and a day: rates in basis points (1/10,000) of a value held for a whole day."""
+    """What is booked for an agent and a day: rates in basis points (1/10,000) of a value held for a whole day.
 
-    overdraft_bp: BasisPoints = Field(0, description="Of the overdrawn balance, basis points a day")
-    delay_bp: BasisPoints = Field(0, description="Of the value it has not settled yet, basis points a day")
-    delay_weights: PriorityWeights = Field(PriorityWeights(), description="What delay weighs by priority")
-    overdue_bp: BasisPoints = Field(0, description="Of the value unsettled after its deadline, basis points a day")
-    collateral_bp: BasisPoints = Field(0, description="Of the posted collateral, basis points a day")
-    unsettled_bp: BasisPoints = Field(0, description="Of the value unsettled at the end of the day, basis points")
+    - What an agent's day may cost at these rates stays below 2^63 minor units.
+    """
+
+    overdraft_bp: BasisPoints = Field(0, description="Of the overdrawn balance, for a day", examples=[10])
+    delay_bp: BasisPoints = Field(0, description="Of the value that it has not settled yet, for a day", examples=[5])
+    delay_weights: PriorityWeights = Field(
+        PriorityWeights(),
+        description="What delay weighs by priority",
+        examples=[{"urgent": 300, "normal": 100, "low": 0}],
+    )
+    overdue_bp: BasisPoints = Field(
+        0, description="Of the value unsettled after its deadline, for a day", examples=[50]
+    )
+    collateral_bp: BasisPoints = Field(0, description="Of the posted collateral, for a day", examples=[1])
+    unsettled_bp: BasisPoints = Field(
+        0, description="Of the value unsettled at the end of the day, once", examples=[100]
+    )

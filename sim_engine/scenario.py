@@ -15,7 +15,7 @@ from sim_engine import names
 from sim_engine.behaviour import Collateral, Costs, Fifo, Limits, Policy, PolicyChange
 from sim_engine.bounds import DAYS_MAX, MONEY_MAX, SEED_MAX, TICK_MAX
 from sim_engine.errors import ABSENT, InputError, Problem, did_you_mean
-from sim_engine.model import Model, Money, Tick
+from sim_engine.model import Model, Money, Tick, Unit
 from sim_engine.model_problems import in_file_order, matching, problems_of
 from sim_engine.payments_file import PaymentsFile, read_payments_file
 from sim_engine.presets import PresetName, with_preset
@@ -31,18 +31,40 @@ ClockTime = Annotated[
 
 
 class Agent(Model):
-    """A bank with an account at the central bank."""
+    """A bank with an account at the central bank.
 
-    id: AgentId = Field(description="Name of the agent; letters, digits, '_', '.', '-'")
-    opening_balance: Money = Field(description="Money on the account at tick 0, minor units")
-    credit_limit: Money = Field(0, description="Unsecured intraday credit, minor units")
-    posted_collateral: Money = Field(0, description="Collateral posted at the central bank, minor units")
-    haircut_bp: int = Field(0, ge=0, le=10_000, description="Haircut on the collateral, basis points")
-    policy: Policy = Field(Policy(fifo=Fifo()), description="What leaves Queue 1: 'fifo' releases everything at once")
-    policy_changes: tuple[PolicyChange, ...] = Field((), strict=False, description="Policies of later days")
-    collateral: Collateral = Field(Collateral(), description="How the posted collateral changes")
-    limits: Limits = Field(Limits(), description="Bounds on its net positions")
-    reserved_for_urgent: Money = Field(0, description="Available liquidity left to urgent transactions, minor units")
+    - Each agent has an id of its own.
+    """
+
+    id: AgentId = Field(
+        description="Name of the agent: letters, digits, '_', '.' and '-', a letter or digit first, at most 64",
+        examples=["BANK_A"],
+    )
+    opening_balance: Money = Field(description="Money on the account at tick 0", examples=[100_000_000])
+    credit_limit: Money = Field(0, description="Unsecured intraday credit", examples=[50_000_000])
+    posted_collateral: Money = Field(
+        0, description="Collateral posted at the central bank at tick 0, before the haircut", examples=[30_000_000]
+    )
+    haircut_bp: Annotated[int, Unit("basis points")] = Field(
+        0, ge=0, le=10_000, description="Haircut on the collateral", examples=[1_000]
+    )
+    policy: Policy = Field(
+        Policy(fifo=Fifo()),
+        description="What leaves Queue 1: 'fifo' releases everything at once",
+        examples=[{"receipt_reactive": {"allowance": 20_000_000}}],
+    )
+    policy_changes: tuple[PolicyChange, ...] = Field(
+        (), strict=False, description="Policies of later days", examples=[[{"day": 1, "policy": "fifo"}]]
+    )
+    collateral: Collateral = Field(
+        Collateral(),
+        description="How the posted collateral changes; 'static': it does not",
+        examples=[{"on_need": {"max": 80_000_000}}],
+    )
+    limits: Limits = Field(Limits(), description="Bounds on its net positions", examples=[{"multilateral": 80_000_000}])
+    reserved_for_urgent: Money = Field(
+        0, description="Available liquidity that is left to urgent transactions", examples=[10_000_000]
+    )
 
     def policy_on(self, day: int) -> Policy:
         """The policy in force on a day."""
@@ -79,57 +101,122 @@ def credit_capacities(stated: "ScenarioFile", posted_collateral: Sequence[int]) 
 
 
 class ListedArrival(Model):
-    """One payment that the scenario states outright."""
+    """One payment that the scenario states outright.
 
-    id: TransactionId | None = Field(None, description="Name of the transaction; derived from its place if absent")
-    sender: str = Field(description="Agent that pays")
-    receiver: str = Field(description="Agent that is paid")
-    amount: int = Field(gt=0, le=MONEY_MAX, description="Minor units")
-    tick: Tick = Field(description="Tick at which it arrives in its sender's Queue 1")
-    priority: Priority = Field("normal", description="Class in Queue 2: urgent before normal before low")
-    deadline: Tick | None = Field(None, description="Tick after which it is overdue if unsettled")
+    - Sender and receiver are agents of the scenario, and not the same one.
+    - Each id is stated once, and does not begin with `gen:` or `listed:`, which derived ids do.
+    - A payment arrives in the simulation: its tick is below `ticks_per_day` x `num_days`.
+    - A deadline does not lie before the payment's tick.
+    """
 
-
-class ArrivalsFile(Model):
-    """A CSV or Parquet file of payments."""
-
-    path: str = Field(min_length=1, description="Where the file is, from the scenario's folder")
-    opens_at: ClockTime | None = Field(None, description="Clock time of a day's first tick, 'HH:MM'")
-    tick_seconds: int | None = Field(None, gt=0, le=86_400, description="Length of a tick, seconds")
-
-
-class Amounts(Model):
-    """Lognormal amounts."""
-
-    median: int = Field(gt=0, le=MONEY_MAX, description="Minor units")
-    sigma: float = Field(
-        1.0, ge=0, le=10, allow_inf_nan=False, description="Standard deviation of the amount's logarithm"
+    id: TransactionId | None = Field(
+        None,
+        description="Name of the transaction: at most 128 characters, no blanks; none: derived from its place in the "
+        "list",
+        examples=["T1"],
+    )
+    sender: str = Field(description="Agent that pays", examples=["BANK_A"])
+    receiver: str = Field(description="Agent that is paid", examples=["BANK_B"])
+    amount: Annotated[int, Unit("minor units")] = Field(
+        gt=0, le=MONEY_MAX, description="What is paid", examples=[50_000]
+    )
+    tick: Tick = Field(
+        description="Tick at which it arrives in its sender's Queue 1, counted through all days", examples=[5]
+    )
+    priority: Priority = Field(
+        "normal", description="Class in Queue 2: urgent before normal before low", examples=["urgent"]
+    )
+    deadline: Tick | None = Field(
+        None, description="Tick after which it is overdue if unsettled; none: no deadline", examples=[15]
     )
 
 
-class PaymentFlow(Model):
-    """What one agent sends; a key left out takes the flow's default."""
+class ArrivalsFile(Model):
+    """A CSV file with a header, or a Parquet file, of payments; a path alone will do for a file with ticks.
 
-    payments_per_day: float | None = Field(
+    Columns: `transaction`, `sender`, `receiver`, `amount` (minor units), and `tick` or `timestamp`; `priority` and
+    `deadline` are optional. With timestamps, each date of the file is a settlement day, in order.
+
+    - A file with timestamps needs both `opens_at` and `tick_seconds`.
+    - Every row keeps what holds of a listed payment, and no id stands in both.
+    - A timestamp lies within the ticks of its day.
+    """
+
+    path: str = Field(min_length=1, description="Where the file is, from the scenario's folder", examples=["day.csv"])
+    opens_at: ClockTime | None = Field(
+        None, description="Clock time of a day's first tick, 'HH:MM' or 'HH:MM:SS'", examples=["07:00"]
+    )
+    tick_seconds: Annotated[int, Unit("seconds")] | None = Field(
+        None, gt=0, le=86_400, description="Length of a tick", examples=[60]
+    )
+
+
+class Amounts(Model):
+    """Lognormal amounts: median x exp(sigma x standard normal), rounded down, at least one minor unit."""
+
+    median: Annotated[int, Unit("minor units")] = Field(
+        gt=0, le=MONEY_MAX, description="Half of the amounts are below it", examples=[400_000]
+    )
+    sigma: Annotated[float, Unit("ratio")] = Field(
+        1.0,
+        ge=0,
+        le=10,
+        allow_inf_nan=False,
+        description="Standard deviation of the amount's natural logarithm; 0: all are alike",
+        examples=[1.0],
+    )
+
+
+Weight = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False), Unit("ratio")]
+"""A share relative to others of its kind; 0: none."""
+
+
+class PaymentFlow(Model):
+    """What one agent sends; a key left out takes the flow's default.
+
+    - Every agent has `payments_per_day`, of its own or by default, and those that send anything have an `amount`.
+    - Receivers are other agents of the scenario, at least one of them with a weight above 0.
+    """
+
+    payments_per_day: Annotated[float, Unit("count")] | None = Field(
         None,
         ge=0,
         le=10_000_000,
         allow_inf_nan=False,
-        description="Expected number of payments the agent sends in a day",
+        description="Expected number of payments that the agent sends in a day",
+        examples=[250],
     )
-    amount: Amounts | None = Field(None, description="Distribution of the amounts")
-    counterparties: dict[str, Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]] | None = Field(
-        None, description="Receivers with their weights; default: all others, weighted by their payments_per_day"
+    amount: Amounts | None = Field(
+        None, description="Distribution of the amounts", examples=[{"median": 400_000, "sigma": 1.0}]
+    )
+    counterparties: dict[str, Weight] | None = Field(
+        None,
+        description="Receivers with their weights; none: all others, weighted by their payments_per_day",
+        examples=[{"BANK_B": 3, "BANK_C": 1}],
     )
 
 
 class Generate(Model):
-    """Random arrivals: Poisson in number, lognormal in amount, to weighted counterparties."""
+    """Random arrivals: Poisson in number, lognormal in amount, to weighted counterparties.
 
-    default: PaymentFlow = Field(PaymentFlow(), description="For every agent and key that `agents` does not state")
-    agents: dict[str, PaymentFlow] = Field({}, description="By agent, what differs from the default")
-    intraday_profile: tuple[Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)], ...] = Field(
-        (1.0,), min_length=1, strict=False, description="Relative activity in equally long parts of the day"
+    - `agents` names agents of the scenario.
+    - At least one part of `intraday_profile` is above 0.
+    """
+
+    default: PaymentFlow = Field(
+        PaymentFlow(),
+        description="For every agent and key that `agents` does not state",
+        examples=[{"payments_per_day": 250, "amount": {"median": 400_000}}],
+    )
+    agents: dict[str, PaymentFlow] = Field(
+        {}, description="By agent, what differs from the default", examples=[{"BANK_A": {"payments_per_day": 1_000}}]
+    )
+    intraday_profile: tuple[Weight, ...] = Field(
+        (1.0,),
+        min_length=1,
+        strict=False,
+        description="Relative activity in equally long parts of the day",
+        examples=[[3, 1, 1, 2]],
     )
 
     def flow(self, agent: str) -> PaymentFlow:
@@ -144,34 +231,56 @@ class Queue2(Model):
     """The central queue's rules."""
 
     discipline: Literal["bypass", "fifo"] = Field(
-        "bypass", description="Whether an item that cannot settle blocks its sender's later items ('fifo')"
+        "bypass",
+        description="Whether an item that cannot settle blocks its sender's later items ('fifo')",
+        examples=["fifo"],
     )
     entry: Literal["settle", "settle_urgent", "queue"] = Field(
         "settle",
         description="What may settle alone: everything, urgent transactions, or ('queue') nothing; the rest waits for "
         "the LSM",
+        examples=["settle_urgent"],
     )
 
 
 class Lsm(Model):
-    """Which liquidity-saving mechanisms run, how often and within which bounds."""
+    """Which liquidity-saving mechanisms run, how often and within which bounds.
 
-    bilateral: bool = Field(True, description="Net the queued transactions of pairs")
-    ring: bool = Field(True, description="Net rings of three or more agents, one transaction a leg")
-    gridlock: bool = Field(True, description="Net everything queued at once where the two others find nothing")
+    - `entry_offset` does not go with `queue2.entry: queue`, which lets entry only queue.
+    """
+
+    bilateral: bool = Field(True, description="Net the queued transactions of pairs", examples=[False])
+    ring: bool = Field(True, description="Net rings of three or more agents, one transaction a leg", examples=[False])
+    gridlock: bool = Field(
+        True, description="Net everything queued at once where the two others find nothing", examples=[False]
+    )
     entry_offset: bool = Field(
-        False, description="Net a transaction, before it queues, with what its receiver has queued for its sender"
+        False,
+        description="Net a transaction, before it queues, with what its receiver has queued for its sender",
+        examples=[True],
     )
-    bilateral_max_payments: int | None = Field(
-        None, ge=1, le=TICK_MAX, description="Oldest transactions a side that bilateral nets; none: all"
+    bilateral_max_payments: Annotated[int, Unit("count")] | None = Field(
+        None, ge=1, le=TICK_MAX, description="Oldest transactions a side that bilateral nets; none: all", examples=[10]
     )
-    max_cycle_length: int = Field(
-        4, ge=3, le=10, description="Longest ring, agents; above 6 the search takes long in dense queues"
+    max_cycle_length: Annotated[int, Unit("agents")] = Field(
+        4, ge=3, le=10, description="Longest ring; above 6 the search takes long in dense queues", examples=[5]
     )
-    every_ticks: int = Field(1, ge=1, le=TICK_MAX, description="Ticks from one run to the next")
-    max_passes: int = Field(10, ge=1, le=TICK_MAX, description="Passes in one run")
-    max_cycles_per_tick: int = Field(1000, ge=1, le=TICK_MAX, description="Cycles in one run, all mechanisms")
-    selection: Literal["fifo"] = Field("fifo", description="Which set is chosen: 'fifo' never skips within a queue")
+    every_ticks: Annotated[int, Unit("ticks")] = Field(
+        1,
+        ge=1,
+        le=TICK_MAX,
+        description="From one run to the next; there is one on the last tick of each day besides",
+        examples=[20],
+    )
+    max_passes: Annotated[int, Unit("count")] = Field(
+        10, ge=1, le=TICK_MAX, description="Passes in one run", examples=[3]
+    )
+    max_cycles_per_tick: Annotated[int, Unit("count")] = Field(
+        1000, ge=1, le=TICK_MAX, description="Cycles in one run, all mechanisms", examples=[100]
+    )
+    selection: Literal["fifo"] = Field(
+        "fifo", description="Which set is chosen: 'fifo' never skips within a queue", examples=["fifo"]
+    )
 
     @property
     def is_on(self) -> bool:
@@ -180,25 +289,57 @@ class Lsm(Model):
 
 
 class ScenarioFile(Model):
-    """One scenario file, key by key."""
+    """One scenario file, key by key.
 
-    name: Name = Field(description="Name of the scenario; letters, digits, '_'")
-    ticks_per_day: int = Field(ge=1, le=1_000_000, description="Ticks in a settlement day")
-    num_days: int = Field(1, ge=1, le=DAYS_MAX, description="Settlement days")
-    rng_seed: int = Field(0, ge=0, le=SEED_MAX, description="Seed of the generated arrivals")
-    agents: tuple[Agent, ...] = Field(min_length=2, strict=False, description="The banks, in the order of their index")
-    arrivals: tuple[ListedArrival, ...] = Field((), strict=False, description="Payments stated outright")
-    arrivals_file: ArrivalsFile | None = Field(None, description="Payments read from a file")
-    generate: Generate | None = Field(None, description="Payments drawn at random")
+    - Opening balances and all amounts together, and the largest credit capacity that an agent can come to with them,
+      stay below 2^63 minor units; generated amounts are held to this on the day they are drawn.
+    """
+
+    name: Name = Field(
+        description="Name of the scenario: letters, digits and '_', at most 64", examples=["three_bank_ring"]
+    )
+    ticks_per_day: Annotated[int, Unit("ticks")] = Field(
+        ge=1, le=1_000_000, description="Length of a settlement day", examples=[600]
+    )
+    num_days: Annotated[int, Unit("days")] = Field(
+        1, ge=1, le=DAYS_MAX, description="How many settlement days are simulated", examples=[5]
+    )
+    rng_seed: int = Field(0, ge=0, le=SEED_MAX, description="Seed of the generated arrivals", examples=[42])
+    agents: tuple[Agent, ...] = Field(
+        min_length=2,
+        strict=False,
+        description="The banks, in the order of their index",
+        examples=[[{"id": "BANK_A", "opening_balance": 100_000_000}, {"id": "BANK_B", "opening_balance": 0}]],
+    )
+    arrivals: tuple[ListedArrival, ...] = Field(
+        (),
+        strict=False,
+        description="Payments stated outright",
+        examples=[[{"sender": "BANK_A", "receiver": "BANK_B", "amount": 50_000, "tick": 5}]],
+    )
+    arrivals_file: ArrivalsFile | None = Field(
+        None, description="Payments read from a file; its path alone will do", examples=[{"path": "day.csv"}]
+    )
+    generate: Generate | None = Field(
+        None,
+        description="Payments drawn at random",
+        examples=[{"default": {"payments_per_day": 250, "amount": {"median": 400_000}}}],
+    )
     preset: PresetName | None = Field(
-        None, description="System whose switches of `queue2` and `lsm` hold where the file states none"
+        None,
+        description="System whose switches of `queue2` and `lsm` hold where the file states none",
+        examples=["t2"],
     )
-    queue2: Queue2 = Field(Queue2(), description="Rules of the central queue")
-    lsm: Lsm = Field(Lsm(), description="Liquidity-saving mechanisms")
+    queue2: Queue2 = Field(Queue2(), description="Rules of the central queue", examples=[{"discipline": "fifo"}])
+    lsm: Lsm = Field(Lsm(), description="Liquidity-saving mechanisms", examples=[{"ring": False, "every_ticks": 20}])
     end_of_day: Literal["carry_over", "cancel"] = Field(
-        "carry_over", description="What becomes of transactions unsettled at the end of a day"
+        "carry_over", description="What becomes of transactions unsettled at the end of a day", examples=["cancel"]
     )
-    costs: Costs = Field(Costs(), description="What is booked for credit, collateral and delay")
+    costs: Costs = Field(
+        Costs(),
+        description="What is booked for credit, collateral and delay",
+        examples=[{"delay_bp": 5, "collateral_bp": 1}],
+    )
 
 
 @dataclass(frozen=True)

@@ -160,3 +160,15 @@ def test_the_experiment_ends_with_what_is_shown(tmp_path: Path) -> None:
     printed = lines_of(result.output)
     first = printed.index(shown[0])
     assert [line for line in printed[first:] if line.strip()][: len(shown)] == shown
+
+
+def test_house_keeping_commands_are_run_in_the_first_experiment() -> None:
+    shown = [line.split("#")[0].split() for line in block_that_begins(".venv/bin/payment-sim report my_run")]
+    page = (PROJECT_ROOT / "docs" / "first_experiment.md").read_text(encoding="utf-8")
+    run = {
+        tuple(line.split()[:2])
+        for block in re.findall(r"^```sh\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+        for line in block.splitlines()
+    }
+    assert len(shown) >= 4
+    assert [line for line in shown if tuple(line[:2]) not in run] == []
