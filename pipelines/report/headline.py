@@ -119,7 +119,9 @@ def _largest(marts: Marts, subject: Subject) -> Markup:
             said += Markup(", {} ticks {} than without LSM").format(
                 figure("number", abs(later), "largest_ticks_earlier"), "earlier" if later >= 0 else "later"
             )
-        if twin["never_settled"]:
+        if twin["never_settled"] == twin["transactions"]:
+            said += Markup("; without LSM none of them settles")
+        elif twin["never_settled"]:
             said += Markup("; {} of them do not settle without LSM at all").format(
                 figure("count", twin["never_settled"], "largest_never_settled")
             )

@@ -146,7 +146,7 @@ def kind_of(column: str, dtype: pl.DataType) -> Kind:
         return "exact_money"
     if any(part in column for part in _MONEY_PARTS):
         return "money"
-    return "count" if dtype.is_integer() else "number"
+    return "count" if dtype.is_integer() or "count" in column or column.startswith("cycles") else "number"
 
 
 def _cell(kind: Kind, value: Any) -> Markup:

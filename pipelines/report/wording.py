@@ -10,16 +10,17 @@ MINOR_PER_MAJOR = 100
 """Cents of a unit of money."""
 
 _DIGITS = 3
-_EXACT_BELOW = 1_000
+_CENTS_BELOW, _UNITS_BELOW = 1_000, 10_000
 _SCALES = ((10**12, "tn"), (10**9, "bn"), (10**6, "M"), (10**3, "k"))
 
 
 def money(minor: float | None) -> str:
-    """An amount of minor units in units of money: `12.4 M`, `310 k`, `250.00` below 1 k."""
+    """An amount of minor units in units of money: `12.4 M`, `310 k`, `2,500`, `250.00`."""
     if minor is None:
         return NOTHING
-    if abs(minor) < _EXACT_BELOW * MINOR_PER_MAJOR:
-        return _signed(f"{abs(minor) / MINOR_PER_MAJOR:,.2f}", minor)
+    size = abs(minor) / MINOR_PER_MAJOR
+    if size < _UNITS_BELOW:
+        return _signed(f"{size:,.2f}" if size < _CENTS_BELOW else f"{size:,.0f}", minor)
     major = _rounded(minor / MINOR_PER_MAJOR, _DIGITS)
     scale, name = money_scale(major * MINOR_PER_MAJOR)
     return _signed(f"{_digits(abs(major) / scale)} {name}", minor)
