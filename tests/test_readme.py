@@ -55,6 +55,9 @@ def test_the_run_example_prints_what_is_shown(tmp_path: Path, monkeypatch: pytes
     assert result.exit_code == 0, result.output
     shown = block_that_begins("Persisted 1 LSM cycles")
     assert lines_of(result.stdout) == shown
+    (command,) = block_that_begins(".venv/bin/payment-sim cycles")
+    result = CliRunner().invoke(main, command.split()[1:])
+    assert lines_of(result.stdout) == block_that_begins("three_bank_ring.base.s42, day 0")
 
 
 @pytest.mark.slow

@@ -32,6 +32,8 @@ HELD_BY_TEST_README = {
         "test_the_run_example_prints_what_is_shown"
     ),
     "Persisted 1 LSM cycles for day 0": "test_the_run_example_prints_what_is_shown",
+    ".venv/bin/payment-sim cycles --run three_bank_ring --day 0": "test_the_run_example_prints_what_is_shown",
+    "three_bank_ring.base.s42, day 0: 1 LSM cycle of 3 payments": "test_the_run_example_prints_what_is_shown",
     "from sim_engine import Simulation, load_scenario": "test_the_python_example_prints_what_is_shown",
     "ring ['BANK_A', 'BANK_B', 'BANK_C'] ['T1', 'T2', 'T3'] 150000 0": "test_the_python_example_prints_what_is_shown",
     ".venv/bin/payment-sim plan runs/nightly_research.yaml        # what would run, how many payments, about how long "
