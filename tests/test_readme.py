@@ -143,7 +143,7 @@ def test_careful_banks_do_what_is_said_of_them(tmp_path: Path) -> None:
         (1, 31, 11_111_112),
     ]
     assert (costs.delay.tolist(), costs.collateral.tolist()) == ([50, 0], [0, 1276])
-    for figure in ("44,444,445", "11,111,112", "1,276", "BANK_A 50,"):
+    for figure in ("44,444,445", "11,111,112", "1,276", "BANK_A 50, the"):
         assert " ".join(README.split()).count(figure) == 1
 
 
