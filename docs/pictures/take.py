@@ -24,6 +24,7 @@ class Picture:
     """name: of the file. path: of the page. shows: a text that is there when the page is ready. height: pixels.
 
     clicks: what is clicked before the picture is taken, by how its text begins. top: what is scrolled to the top.
+    opens: what is clicked in the end, the last on the page that says so.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Picture:
     height: int = 800
     clicks: tuple[str, ...] = ()
     top: str = ""
+    opens: str = ""
 
 
 PICTURES = [
@@ -42,6 +44,14 @@ PICTURES = [
         "nightly_research",
         700,
         clicks=("Missing (", "d001", "lsm_on_off"),
+    ),
+    Picture(
+        "day_chart",
+        "/assets/raw/lsm_cycles?view=partitions",
+        "nightly_research",
+        700,
+        clicks=("Missing (", "d002", "lsm_on_off"),
+        opens="[Show Markdown]",
     ),
     Picture(
         "sensor_ticks",
@@ -62,6 +72,12 @@ FIND = """
 """
 
 
+OPEN_LAST = """
+(text) => [...document.querySelectorAll("body *")]
+    .filter((element) => element.childElementCount === 0 && element.textContent.trim() === text).at(-1).click()
+"""
+
+
 def take(page: Page, address: str, picture: Picture, target: Path) -> None:
     """Opens a page of the UI, waits until it is ready and stores its picture."""
     page.resize(1400, picture.height)
@@ -75,6 +91,9 @@ def take(page: Page, address: str, picture: Picture, target: Path) -> None:
         time.sleep(2)
     if picture.top:
         page.call(f"(text) => ({FIND})(text).scrollIntoView(true)", picture.top)
+        time.sleep(1)
+    if picture.opens:
+        page.call(OPEN_LAST, picture.opens)
         time.sleep(1)
     target.write_bytes(page.screenshot())
 
