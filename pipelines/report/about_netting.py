@@ -79,7 +79,7 @@ def gross_and_net(marts: Marts, subject: Subject, kinds: pl.DataFrame) -> Sectio
             drawn(
                 "What settles, and the liquidity that it takes",
                 lambda width: charts.gross_against_net(kinds, subject, width),
-                Markup("From the mart fct_cycle_type_days."),
+                _drawn_of_sums(subject, "fct_cycle_type_days"),
                 table("gross_against_net", kinds, questions.cycle_kinds(subject)),
             ),
             Listing(
@@ -113,12 +113,14 @@ def who_nets(marts: Marts, subject: Subject) -> Section:
                 lambda width: charts.network(shown, on_circle, subject, 440 if width == charts.WIDE else 320),
                 Markup(
                     "A line is as wide as the value that settled in cycles between two banks, both ways together; the "
-                    "widest stands for {}. {}From the mart fct_lsm_cycle_transactions."
+                    "widest stands for {} a day. {}{}"
                 ).format(
-                    figure("money", int(shown["gross_value"][0])),
-                    f"Shown are the {shown.height} largest of {there['pairs']:,} pairs. "
+                    figure("money", int(shown["gross_value"][0]) / subject.days),
+                    f"Shown are {shown.height} of {there['pairs']:,} pairs: the largest that {len(on_circle)} banks "
+                    "have among them. "
                     if there["pairs"] > shown.height
                     else "",
+                    _drawn_of_sums(subject, "fct_lsm_cycle_transactions"),
                 ),
                 table("netting_pairs", pairs, asked_pairs),
                 legend=tuple((str(place + 1), agent) for place, agent in enumerate(on_circle)),
@@ -128,16 +130,25 @@ def who_nets(marts: Marts, subject: Subject) -> Section:
                 lambda width: charts.gives_and_gets(agents, subject, width),
                 Markup(
                     "To the left what a bank pays its cycles on balance, to the right what it pays in them out of what "
-                    "they bring it. {}From the mart fct_agent_lsm_days."
+                    "they bring it. {}{}"
                 ).format(
                     f"Shown are the {agents.height} largest of {there['agents']:,}. "
                     if there["agents"] > agents.height
-                    else ""
+                    else "",
+                    _drawn_of_sums(subject, "fct_agent_lsm_days"),
                 ),
                 table("agents", agents, asked_agents),
             ),
         ),
     )
+
+
+def _drawn_of_sums(subject: Subject, mart: str) -> Markup:
+    """Where a drawn mean day comes from, and that the numbers beside it are sums."""
+    sums = (
+        f"Drawn is a mean day; the numbers are sums over {subject.days:,} simulated days. " if subject.days > 1 else ""
+    )
+    return Markup("{}From the mart {}.").format(sums, mart)
 
 
 def _network(pairs: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:

@@ -1,6 +1,7 @@
 """What a page says of a run: what waits, how arms compare, what it costs, whether to trust it, where it comes from."""
 
 import json
+import re
 
 import altair as alt
 import polars as pl
@@ -14,6 +15,9 @@ from pipelines.report.theme import svg
 
 _ARMS_SHOWN_MAX = 24
 """Arms that a chart has room for."""
+
+_ARM_NAME_CHARACTERS_MAX = 16
+"""Of an arm's name beside a chart; where one is longer, arms stand there as numbers of a list."""
 
 
 def queues(marts: Marts, subject: Subject) -> Section:
@@ -50,25 +54,39 @@ def queues(marts: Marts, subject: Subject) -> Section:
     )
 
 
-def arms(marts: Marts, run_id: str, arms: int) -> Section:
-    """How the arms compare, over seeds."""
+def arms(marts: Marts, subject: Subject, arms: int, ticks_per_day: list[int]) -> Section:
+    """How the arms compare, over seeds. arms: how many. ticks_per_day: of the run's days, each number once."""
+    run_id = subject.run_id
     asked = questions.arms(run_id)
     rows = marts.ask(asked)
+    shown = _arms_drawn(rows, subject)
+    is_numbered = any(len(arm) > _ARM_NAME_CHARACTERS_MAX for arm in shown)
+    marks = {arm: str(place) if is_numbered else arm for place, arm in enumerate(shown, 1)}
     panels = []
     for metric in questions.METRICS:
-        of_metric = rows.filter((pl.col("metric") == metric) & pl.col("mean").is_not_null()).unique(
-            "arm", keep="first", maintain_order=True
-        )
+        of_metric = rows.filter(
+            (pl.col("metric") == metric) & pl.col("mean").is_not_null() & pl.col("arm").is_in(shown)
+        ).sort(pl.col("arm").replace_strict(shown, range(len(shown)), default=None), maintain_order=True)
         if of_metric.height:
-            chart, title = _arm_panel(of_metric.head(_ARMS_SHOWN_MAX))
-            panels.append(Markup(svg(chart, f"arms-{metric}", title)))
+            chart, title = _arm_panel(of_metric, marks)
+            panels.append((title, Markup(svg(chart, f"arms-{metric}", title))))
     said = [
         Markup(
             "Each measure is the mean of a day; the line is the 95 % interval of that mean over seeds, by Student's t."
         )
     ]
     if arms > _ARMS_SHOWN_MAX:
-        said.append(Markup("The first {} of {} arms are drawn; the table has all.").format(_ARMS_SHOWN_MAX, arms))
+        said.append(
+            Markup("Of {} arms {} are drawn, {} and what it is compared with among them; the table has all.").format(
+                arms, len(shown), subject.arm
+            )
+        )
+    if len(ticks_per_day) > 1:
+        said.append(
+            Markup("Days have {} ticks: a tick is not as long in one arm as in another.").format(
+                " or ".join(f"{ticks:,}" for ticks in ticks_per_day)
+            )
+        )
     compared = rows.filter(pl.col("arm") != pl.col("baseline_arm"))
     if compared.height:
         said.append(
@@ -82,13 +100,31 @@ def arms(marts: Marts, run_id: str, arms: int) -> Section:
         "Arms compared" if arms > 1 else "Over seeds",
         tuple(said),
         (
-            Panels(tuple(panels), Markup("From the mart fct_experiment_arms."), table("arms_drawn", rows, asked)),
+            Panels(
+                tuple(panels),
+                Markup("From the mart fct_experiment_arms."),
+                table("arms_drawn", rows, asked),
+                legend=tuple((mark, arm) for arm, mark in marks.items()) if is_numbered else (),
+            ),
             *_differences(marts, run_id),
         ),
     )
 
 
-def _arm_panel(rows: pl.DataFrame) -> tuple[alt.TopLevelMixin, str]:
+def _arms_drawn(rows: pl.DataFrame, subject: Subject) -> list[str]:
+    """The arms that there is room for, by name with numbers in their order; first of all those that are compared."""
+    baseline_of = dict(rows.select("arm", "baseline_arm").iter_rows())
+    compared = {subject.arm, subject.twin_arm, baseline_of.get(subject.arm)}
+    by_name = sorted(baseline_of, key=_with_numbers_in_order)
+    kept = sorted(by_name, key=lambda arm: arm not in compared)[:_ARMS_SHOWN_MAX]
+    return sorted(kept, key=_with_numbers_in_order)
+
+
+def _with_numbers_in_order(name: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", name)]
+
+
+def _arm_panel(rows: pl.DataFrame, marks: dict[str, str]) -> tuple[alt.TopLevelMixin, str]:
     metric, unit = rows["metric"][0], rows["unit"][0]
     title = metric.replace("_", " ")
     divisor, shown_unit = 1.0, unit
@@ -98,7 +134,7 @@ def _arm_panel(rows: pl.DataFrame) -> tuple[alt.TopLevelMixin, str]:
         divisor, shown_unit = scale * wording.MINOR_PER_MAJOR, name or "units of money"
     say = wording.money if unit == "minor units" else wording.number
     shown = rows.select(
-        "arm",
+        pl.col("arm").replace_strict(marks, return_dtype=pl.String),
         pl.col("mean") / divisor,
         pl.coalesce("ci95_low", "mean") / divisor,
         pl.coalesce("ci95_high", "mean").alias("ci95_high") / divisor,
@@ -128,7 +164,7 @@ def costs(marts: Marts, run_id: str) -> list[Section]:
     """What days cost the banks; nothing if they cost nothing."""
     asked = questions.costs(run_id)
     rows = marts.ask(asked)
-    if rows.is_empty():
+    if not any(rows["cost_total"]):
         return []
     listing = Listing("A mean day", table("costs", rows, asked), Markup("From the mart fct_agent_cost_days."))
     return [Section("costs", "What it costs the banks", (Markup("Costs are booked, never debited."),), (listing,))]

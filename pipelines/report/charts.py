@@ -34,6 +34,8 @@ KINDS = {
 NETWORK_AGENTS_MAX = 16
 _LENGTHS = {6: "6 to 10", 11: "11 to 20", 21: "21 or more"}
 _PAD = 0.35
+_TICKS_NAMED_MAX = 10
+"""Ticks of a day of which each has its label; of fewer than that, an axis would show halves."""
 
 
 def kind_names() -> pl.DataFrame:
@@ -45,9 +47,14 @@ def kind_names() -> pl.DataFrame:
     )
 
 
+def _named(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of mechanisms and cycle types, as they stand, with what charts call those."""
+    return rows.join(kind_names(), on=["mechanism", "cycle_type"], how="left", maintain_order="left", validate="m:1")
+
+
 def cycles_over_the_day(rows: pl.DataFrame, subject: Subject, width: int) -> Chart:
     """Number of cycles by stretch of the day, stacked by mechanism and type."""
-    shown = rows.join(kind_names(), on=["mechanism", "cycle_type"]).with_columns(_stretch(subject), said=_said(rows))
+    shown = _named(rows).with_columns(_stretch(subject), said=_said(rows))
     chart: alt.Chart = (
         alt.Chart(shown)
         .mark_bar(orient="vertical", stroke=color("surface"), strokeWidth=0.5)
@@ -94,7 +101,7 @@ def lengths_over_the_day(rows: pl.DataFrame, subject: Subject, width: int) -> Ch
         .encode(
             x=_tick_axis(subject, "from_tick"),
             x2="to_tick:Q",
-            y=alt.Y("length:O", title="agents in the cycle (number)", sort=names[::-1]),
+            y=alt.Y("length:O", title="agents (number)", sort=names[::-1]),
             opacity=alt.Opacity(
                 "cycles_a_day:Q",
                 title=_a_day("cycles", subject),
@@ -112,7 +119,7 @@ def gross_against_net(rows: pl.DataFrame, subject: Subject, width: int) -> Chart
     """Gross and net value of each mechanism's cycles: what settled, and the liquidity that it took."""
     divisor, unit = _money_unit([*rows["gross_value"]], subject.days)
     shown = (
-        rows.join(kind_names(), on=["mechanism", "cycle_type"])
+        _named(rows)
         .sort("kind_order")
         .unpivot(["gross_value", "net_value"], index=["kind", "kind_order"], variable_name="measure")
         .with_columns(
@@ -141,7 +148,7 @@ def gross_against_net(rows: pl.DataFrame, subject: Subject, width: int) -> Chart
 
 
 def _unpivoted(rows: pl.DataFrame) -> list[int]:
-    ordered = rows.join(kind_names(), on=["mechanism", "cycle_type"]).sort("kind_order")
+    ordered = _named(rows).sort("kind_order")
     return [*ordered["gross_value"], *ordered["net_value"]]
 
 
@@ -173,7 +180,9 @@ def queues_over_the_day(rows: pl.DataFrame, subject: Subject, width: int) -> Cha
     )
     base = alt.Chart(shown).encode(x=_tick_axis(subject, "at_tick"), color=colors)
     layers = [
-        base.mark_line(strokeWidth=2, aria=False).encode(
+        base.mark_line(
+            strokeWidth=2, aria=False, point={"size": 40} if rows["from_tick"].n_unique() == 1 else False
+        ).encode(
             y=alt.Y(
                 "queue_value:Q",
                 title=f"value queued ({unit})",
@@ -249,7 +258,8 @@ def gives_and_gets(rows: pl.DataFrame, subject: Subject, width: int) -> Chart:
         [
             rows.select("agent", measure=pl.lit(gives), minor=pl.col("liquidity_provided"), sign=pl.lit(-1)),
             rows.select("agent", measure=pl.lit(gets), minor=pl.col("liquidity_saved"), sign=pl.lit(1)),
-        ]
+        ],
+        how="vertical_relaxed",
     ).with_columns(
         value=pl.col("minor") * pl.col("sign") / divisor,
         said=pl.struct("agent", "measure", "minor").map_elements(
@@ -318,7 +328,11 @@ def _tick_axis(subject: Subject, column: str) -> alt.X:
         f"{column}:Q",
         title="time of day (ticks from opening)",
         scale=alt.Scale(domain=[0, subject.ticks_per_day], nice=False),
-        axis=alt.Axis(tickMinStep=1, grid=False, format="d"),
+        axis=alt.Axis(
+            grid=False,
+            format="d",
+            values=[*range(subject.ticks_per_day + 1)] if subject.ticks_per_day <= _TICKS_NAMED_MAX else alt.Undefined,
+        ),
     )
 
 
@@ -341,4 +355,4 @@ def _room_at_the_end(values: pl.Series) -> alt.Scale:
 def _arm_name(subject: Subject, arm: str) -> str:
     if subject.twin_arm is None:
         return arm
-    return f"{arm} (LSM on)" if arm == subject.arm else f"{arm} (LSM off)"
+    return f"LSM on: {arm}" if arm == subject.arm else f"LSM off: {arm}"

@@ -59,7 +59,11 @@ def content_of(marts: Marts, run_id: str, arm: Arm, arms: list[Arm]) -> Content:
         *([about_netting.gross_and_net(marts, subject, kinds)] if has_cycles else []),
         about_runs.queues(marts, subject),
         *([about_netting.who_nets(marts, subject), about_netting.largest(marts, subject)] if has_cycles else []),
-        *([about_runs.arms(marts, run_id, len(arms))] if len(arms) > 1 or of_arm.height > 1 else []),
+        *(
+            [about_runs.arms(marts, subject, len(arms), sorted({*simulations["ticks_per_day"]}))]
+            if len(arms) > 1 or of_arm.height > 1
+            else []
+        ),
         *about_runs.costs(marts, run_id),
         about_runs.quality(marts, run_id),
         about_runs.provenance(marts, subject, simulations),
@@ -70,12 +74,13 @@ def content_of(marts: Marts, run_id: str, arm: Arm, arms: list[Arm]) -> Content:
 def _facts(simulations: pl.DataFrame, arm: Arm, arms: list[Arm]) -> tuple[Markup, ...]:
     """What was simulated, in a line."""
     of_arm = simulations.filter(pl.col("arm") == arm.name)
-    days, ticks = max(of_arm["days_stored"]), of_arm["ticks_per_day"][0]
+    days, asked, ticks = max(of_arm["days_stored"]), max(of_arm["num_days"]), of_arm["ticks_per_day"][0]
+    stored = wording.counted(days, "day") if days == asked else f"{days:,} of {wording.counted(asked, 'day')}"
     said = [
         f"scenario {', '.join(simulations['scenario'].unique(maintain_order=True))}",
         wording.counted(max(of_arm["num_agents"]), "bank"),
         wording.counted(of_arm["rng_seed"].n_unique(), "seed"),
-        f"{wording.counted(days, 'day')} of {wording.counted(ticks, 'tick')}",
+        f"{stored} of {wording.counted(ticks, 'tick')}",
     ]
     if len(arms) > 1:
         said.append(f"{len(arms):,} arms, of which {arm.name} in detail")

@@ -23,7 +23,7 @@ def headline(marts: Marts, subject: Subject, has_lsm: bool) -> tuple[Markup, ...
     kinds = marts.ask(questions.cycle_kinds(subject))
     sentences = [_settled(in_sum)]
     if kinds.height:
-        sums = {name: int(kinds[name].sum()) for name in ("cycles", "gross_value", "net_value", "liquidity_saved")}
+        sums = {name: sum(kinds[name].to_list()) for name in ("cycles", "gross_value", "net_value", "liquidity_saved")}
         sentences += [_netted(in_sum, sums), *_saved(marts, subject), _largest(marts, subject)]
     elif has_lsm:
         sentences.append(Markup("The LSM found nothing to settle."))
@@ -43,10 +43,12 @@ def _settled(in_sum: dict[str, Any]) -> Markup:
         else Markup(" Nothing is left unsettled.")
     )
     return (
-        Markup("{} {} payments worth {} settle.").format(
+        Markup("{} {} {} worth {} {}.").format(
             "On the day" if days == 1 else "On a mean day",
             figure("count", _a_day(in_sum["settled_count"], days), "settled_count_a_day"),
+            "payment" if in_sum["settled_count"] == days else "payments",
             figure("money", _a_day(in_sum["settled_value"], days), "settled_value_a_day"),
+            "settles" if in_sum["settled_count"] == days else "settle",
         )
         + left
     )
@@ -73,27 +75,29 @@ def _saved(marts: Marts, subject: Subject) -> list[Markup]:
     delay = rows.get("delay_saved")
     if subject.twin_arm is None or delay is None or delay["mean"] is None:
         return []
-    seeds = Markup("{}").format(wording.counted(delay["seeds"], "seed"))
-    interval = (
-        Markup(" (95 % interval {} to {}, {})").format(
-            figure("number", delay["ci95_low"], "delay_saved_low"),
-            figure("number", delay["ci95_high"], "delay_saved_high"),
-            seeds,
-        )
-        if delay["ci95_low"] is not None
-        else Markup(" ({}: no interval)").format(seeds)
-    )
-    said = Markup("Beside the same payments without LSM, value settles {} ticks {}{}").format(
-        figure("number", abs(delay["mean"]), "delay_saved"),
-        "earlier" if delay["mean"] >= 0 else "later",
-        interval,
-    )
+    said = Markup("Beside the same payments without LSM, value settles {} ticks {}").format(
+        figure("number", abs(delay["mean"]), "delay_saved"), "earlier" if delay["mean"] >= 0 else "later"
+    ) + _how_sure(delay)
     extra = rows["extra_settled_value"]["mean"]
     if extra:
         said += Markup(", and {} {} of it by the end of a day").format(
             figure("money", abs(extra), "extra_settled_value"), "more" if extra > 0 else "less"
         )
     return [said + Markup(".")]
+
+
+def _how_sure(delay: dict[str, Any]) -> Markup:
+    """The interval of a delay that is saved; where it is lost, of how much."""
+    seeds, low, high = wording.counted(delay["seeds"], "seed"), delay["ci95_low"], delay["ci95_high"]
+    if low is None:
+        return Markup(" ({}: no interval)").format(seeds)
+    ends = [(low, "delay_saved_low"), (high, "delay_saved_high")]
+    if delay["mean"] < 0:
+        ends = [(-high, "delay_saved_high"), (-low, "delay_saved_low")]
+    doubt = ", which {} cannot tell from none" if low <= 0 <= high else ", {}"
+    return Markup(" (95 % interval {} to {}" + doubt + ")").format(
+        *(figure("number", value, says) for value, says in ends), seeds
+    )
 
 
 def _largest(marts: Marts, subject: Subject) -> Markup:
@@ -114,18 +118,24 @@ def _largest(marts: Marts, subject: Subject) -> Markup:
     if subject.twin_arm:
         asked = questions.cycle_without_lsm(subject, row["simulation_id"], row["day"], row["cycle_seq"])
         twin = marts.ask(asked).row(0, named=True)
-        if twin["ticks_later"] is not None:
-            later = twin["ticks_later"]
-            said += Markup(", {} ticks {} than without LSM").format(
-                figure("number", abs(later), "largest_ticks_earlier"), "earlier" if later >= 0 else "later"
-            )
-        if twin["never_settled"] == twin["transactions"]:
-            said += Markup("; without LSM none of them settles")
-        elif twin["never_settled"]:
-            said += Markup("; {} of them do not settle without LSM at all").format(
-                figure("count", twin["never_settled"], "largest_never_settled")
-            )
+        said += _beside_the_twin(twin)
     return said + Markup(".")
+
+
+def _beside_the_twin(twin: dict[str, Any]) -> Markup:
+    """How a cycle's payments fare without LSM."""
+    never, later = twin["never_settled"], twin["ticks_later"]
+    if never == twin["transactions"]:
+        return Markup("; without LSM none of them settles")
+    ticks = figure("number", abs(later), "largest_ticks_earlier")
+    if not never:
+        return Markup(", {} ticks {} than without LSM").format(ticks, "earlier" if later >= 0 else "later")
+    return Markup("; without LSM {} of them {} not settle, and the others {} ticks {}").format(
+        figure("count", never, "largest_never_settled"),
+        "does" if never == 1 else "do",
+        ticks,
+        "later" if later >= 0 else "earlier",
+    )
 
 
 def _trusted(marts: Marts, run_id: str) -> Markup:

@@ -23,6 +23,9 @@ MARTS_READ = (
 """Every table that a question may name."""
 
 
+_INT64 = range(-(2**63), 2**63)
+
+
 class Marts:
     """The tables of a warehouse, to be asked in SQL."""
 
@@ -30,9 +33,17 @@ class Marts:
         self._connection = connection
 
     def ask(self, statement: str) -> pl.DataFrame:
-        """The rows that a statement gives."""
+        """The rows that a statement gives.
+
+        Sums of whole numbers are whole numbers, of 128 bits where 64 do not hold them: a simulation's money fits into
+        64, that of many may not.
+        """
         rows: pl.DataFrame = self._connection.sql(statement).pl()
-        return rows
+        sums = [column.cast(pl.Int128) for column in rows if column.dtype.is_decimal()]
+        return rows.with_columns(
+            column.cast(pl.Int64) if all(value in _INT64 for value in column.drop_nulls().to_list()) else column
+            for column in sums
+        )
 
     def missing(self) -> list[str]:
         """Marts that the warehouse does not have, as one that an earlier version built."""

@@ -56,11 +56,12 @@ class Figure:
 
 @dataclass(frozen=True)
 class Panels:
-    """Small charts of one kind beside each other, and the numbers in them."""
+    """Small charts of one kind beside each other, each under its title, and the numbers in them."""
 
-    charts: tuple[Markup, ...]
+    charts: tuple[tuple[str, Markup], ...]
     caption: Markup
     source: Table
+    legend: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

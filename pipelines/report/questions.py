@@ -94,16 +94,16 @@ def days_in_sum(subject: Subject) -> str:
     return f"""
 select
     count(*) as days,
-    sum(carried_in_count)::bigint as carried_in_count,
-    sum(arrived_count)::bigint as arrived_count,
-    sum(arrived_value)::bigint as arrived_value,
-    sum(settled_count)::bigint as settled_count,
-    sum(settled_value)::bigint as settled_value,
-    sum(unsettled_count)::bigint as unsettled_count,
-    sum(unsettled_value)::bigint as unsettled_value,
-    sum(lsm_settled_count)::bigint as lsm_settled_count,
-    sum(lsm_settled_value)::bigint as lsm_settled_value,
-    sum(liquidity_used)::bigint as liquidity_used
+    sum(carried_in_count) as carried_in_count,
+    sum(arrived_count) as arrived_count,
+    sum(arrived_value) as arrived_value,
+    sum(settled_count) as settled_count,
+    sum(settled_value) as settled_value,
+    sum(unsettled_count) as unsettled_count,
+    sum(unsettled_value) as unsettled_value,
+    sum(lsm_settled_count) as lsm_settled_count,
+    sum(lsm_settled_value) as lsm_settled_value,
+    sum(liquidity_used) as liquidity_used
 from fct_lsm_effectiveness_days
 {_of_arm(subject)}"""
 
@@ -130,7 +130,7 @@ def cycle_kinds(subject: Subject) -> str:
     """What the cycles of each mechanism and type netted, in sum over the arm's simulated days."""
     return f"""
 with settled as (
-    select sum(settled_value)::bigint as value
+    select sum(settled_value) as value
     from fct_lsm_effectiveness_days
     {_of_arm(subject)}
 )
@@ -138,11 +138,11 @@ with settled as (
 select
     mechanism,
     cycle_type,
-    sum(cycles)::bigint as cycles,
-    sum(transactions)::bigint as transactions,
-    sum(gross_value)::bigint as gross_value,
-    sum(net_value)::bigint as net_value,
-    sum(liquidity_saved)::bigint as liquidity_saved,
+    sum(cycles) as cycles,
+    sum(transactions) as transactions,
+    sum(gross_value) as gross_value,
+    sum(net_value) as net_value,
+    sum(liquidity_saved) as liquidity_saved,
     sum(liquidity_saved) / sum(gross_value) as netting_ratio,
     sum(gross_value) / (select value from settled) as settled_value_share
 from fct_cycle_type_days
@@ -156,11 +156,11 @@ def cycle_lengths(subject: Subject) -> str:
     return f"""
 select
     cycle_length,
-    sum(cycles)::bigint as cycles,
-    sum(transactions)::bigint as transactions,
-    sum(gross_value)::bigint as gross_value,
-    sum(net_value)::bigint as net_value,
-    sum(liquidity_saved)::bigint as liquidity_saved,
+    sum(cycles) as cycles,
+    sum(transactions) as transactions,
+    sum(gross_value) as gross_value,
+    sum(net_value) as net_value,
+    sum(liquidity_saved) as liquidity_saved,
     sum(liquidity_saved) / sum(gross_value) as netting_ratio
 from fct_cycle_length_days
 {_of_arm(subject)}
@@ -231,9 +231,9 @@ select
     least(sender, receiver) as agent,
     greatest(sender, receiver) as counterparty,
     count(*) as transactions,
-    sum(amount)::bigint as gross_value,
-    (sum(amount) filter (sender < receiver))::bigint as paid_by_agent,
-    (sum(amount) filter (sender > receiver))::bigint as paid_by_counterparty
+    sum(amount) as gross_value,
+    sum(amount) filter (sender < receiver) as paid_by_agent,
+    sum(amount) filter (sender > receiver) as paid_by_counterparty
 from fct_lsm_cycle_transactions
 {_of_arm(subject)}
 group by all
@@ -246,13 +246,13 @@ def agents(subject: Subject, most: int) -> str:
     return f"""
 select
     agent,
-    sum(cycles)::bigint as cycles,
-    sum(cycle_paid_value)::bigint as cycle_paid_value,
-    sum(liquidity_provided)::bigint as liquidity_provided,
-    sum(liquidity_received)::bigint as liquidity_received,
-    sum(liquidity_saved)::bigint as liquidity_saved,
+    sum(cycles) as cycles,
+    sum(cycle_paid_value) as cycle_paid_value,
+    sum(liquidity_provided) as liquidity_provided,
+    sum(liquidity_received) as liquidity_received,
+    sum(liquidity_saved) as liquidity_saved,
     sum(lsm_sent_value) / nullif(sum(sent_value), 0) as lsm_value_share,
-    sum(liquidity_used)::bigint as liquidity_used
+    sum(liquidity_used) as liquidity_used
 from fct_agent_lsm_days
 {_of_arm(subject)}
 group by agent
@@ -293,7 +293,7 @@ select * exclude (rank_of_mechanism)
 from (
     select *
     from ranked
-    order by rank_of_mechanism > {of_each}, liquidity_saved desc, simulation_id, day, cycle_seq
+    order by rank_of_mechanism > 1, rank_of_mechanism > {of_each}, liquidity_saved desc, simulation_id, day, cycle_seq
     limit {most}
 )
 order by liquidity_saved desc, simulation_id, day, cycle_seq"""
@@ -327,8 +327,8 @@ legs as (
 
 select
     agent,
-    sum(paid)::bigint as paid,
-    sum(received)::bigint as received,
+    sum(paid) as paid,
+    sum(received) as received,
     any_value(net_position) as net_position
 from members
 inner join legs using (agent)
@@ -407,14 +407,13 @@ from fct_agent_cost_days
 inner join dim_simulations using (run_id, simulation_id)
 where run_id = '{run_id}'
 group by arm
-having sum(cost_total) > 0
 order by arm"""
 
 
 def stored_rows(run_id: str) -> str:
     """How many rows of each raw table are stored, every one held against its contract before."""
     return f"""
-select raw_table, count(*) as days, sum(row_count)::bigint as row_count
+select raw_table, count(*) as days, sum(row_count) as row_count
 from fct_raw_table_days
 where run_id = '{run_id}'
 group by raw_table
@@ -437,7 +436,7 @@ select
     kind,
     count(*) as tests,
     count(*) filter (status = 'pass') as passed,
-    coalesce(sum(failures), 0)::bigint as failures
+    coalesce(sum(failures), 0) as failures
 from fct_data_tests
 where run_id = '{run_id}' and kind <> 'law'
 group by kind

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.helpers.browser import INSTALL, Browser, Page, installed, launched
+from tests.helpers.built_reports import Reports, built_reports
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +23,9 @@ def page(browser: Browser) -> Iterator[Page]:
     with browser.page() as page:
         page.resize(1400, 900)
         yield page
+
+
+@pytest.fixture(scope="session")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> Reports:
+    """Runs of every shape, with their pages."""
+    return built_reports(tmp_path_factory)
