@@ -25,7 +25,7 @@ run: $(READY)    ## simulate research_day, build the marts, print what the LSM d
 	@$(BIN)/payment-sim pipeline scenarios/research_day.yaml
 
 test: lint       ## every check that a change must pass
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)   ## form, types, direction of imports
 	@$(BIN)/ruff format --check .
