@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+# One more than there are cores: some tests wait, for a daemon or a lock.
+TEST_PROCESSES := $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 1)
 DATA := $(abspath $(or $(PAYMENT_SIM_DATA),data))
 
 .DEFAULT_GOAL := help
@@ -25,7 +27,7 @@ run: $(READY)    ## simulate research_day, build the marts, print what the LSM d
 	@$(BIN)/payment-sim pipeline scenarios/research_day.yaml
 
 test: lint       ## every check that a change must pass
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+	@PYTEST_XDIST_AUTO_NUM_WORKERS=$(TEST_PROCESSES) $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)   ## form, types, direction of imports
 	@$(BIN)/ruff format --check .

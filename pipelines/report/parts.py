@@ -26,7 +26,7 @@ _SHOWN = {
     "share": wording.share,
 }
 _MONEY_PARTS = ("value", "liquidity_", "cost_", "paid", "received", "net_position")
-_COUNTS_OF_MONEY = ("_share", "_ratio")
+_RATIO_PARTS = ("_share", "_ratio")
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def kind_of(column: str, dtype: pl.DataType) -> Kind:
     """How a column's values are shown, by its name and type."""
     if not dtype.is_numeric():
         return "text"
-    if any(part in column for part in _COUNTS_OF_MONEY):
+    if any(part in column for part in _RATIO_PARTS):
         return "share"
     if column == "amount":
         return "exact_money"
