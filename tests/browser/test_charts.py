@@ -4,14 +4,14 @@ What a mark stands for is worked out from the SVG alone: the axis' labels give t
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from tests.browser.test_report import value_of
-from tests.helpers.browser import Page
+from tests.helpers.browser import Browser, Page
 from tests.helpers.built_reports import Reports
 
 pytestmark = pytest.mark.slow
@@ -128,22 +128,28 @@ def says(shown: str, exact: float) -> bool:
 AT_BOTH_WIDTHS = [(run, width) for run in PAGES for width in (1400, 400)]
 
 
-def unfolded(page: Page, reports: Reports, run_id: str, width: int) -> Page:
-    page.resize(width, 900)
-    page.open(reports.page(run_id).as_uri())
-    page.evaluate("document.querySelectorAll('details').forEach((details) => details.open = true)")
-    return page
+def unfolded(browser: Browser, reports: Reports, run_id: str, width: int) -> Iterator[Page]:
+    with browser.page() as page:
+        page.resize(width, 900)
+        page.open(reports.page(run_id).as_uri())
+        page.evaluate("document.querySelectorAll('details').forEach((details) => details.open = true)")
+        yield page
 
 
-@pytest.fixture(params=AT_BOTH_WIDTHS, ids=lambda at: f"{at[0]}-{at[1]}")
-def opened(request: pytest.FixtureRequest, reports: Reports, page: Page) -> Page:
-    return unfolded(page, reports, *request.param)
+@pytest.fixture(scope="module", params=AT_BOTH_WIDTHS, ids=lambda at: f"{at[0]}-{at[1]}")
+def opened(request: pytest.FixtureRequest, reports: Reports, browser: Browser) -> Iterator[Page]:
+    """Pages that are only read; each is opened once for all tests."""
+    yield from unfolded(browser, reports, *request.param)
 
 
-@pytest.fixture(params=[at for at in AT_BOTH_WIDTHS if at[0] != "three_bank_ring"], ids=lambda at: f"{at[0]}-{at[1]}")
-def compared(request: pytest.FixtureRequest, reports: Reports, page: Page) -> Page:
-    """The pages of runs of more than one simulation."""
-    return unfolded(page, reports, *request.param)
+@pytest.fixture(
+    scope="module",
+    params=[at for at in AT_BOTH_WIDTHS if at[0] != "three_bank_ring"],
+    ids=lambda at: f"{at[0]}-{at[1]}",
+)
+def compared(request: pytest.FixtureRequest, reports: Reports, browser: Browser) -> Iterator[Page]:
+    """Those of runs of more than one simulation."""
+    yield from unfolded(browser, reports, *request.param)
 
 
 def simulated(page: Page) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import polars as pl
 import pytest
 
 from pipelines.report.pages import Pages
-from tests.helpers.browser import Page, numbers, overflowing, overlapping_texts
+from tests.helpers.browser import Browser, Page, numbers, overflowing, overlapping_texts
 from tests.helpers.built_reports import LONG, PAGES, Reports
 
 pytestmark = pytest.mark.slow
@@ -32,12 +33,23 @@ def is_shown_right(exact: float, shown: str) -> bool:
     return any(abs(value - exact / per) <= off * 1.0001 for per in (1, 100))
 
 
-@pytest.fixture(params=PAGES, ids=[run_id[-20:] for run_id in PAGES])
-def opened(request: pytest.FixtureRequest, reports: Reports, page: Page) -> tuple[str, Page]:
-    """A run, and its page in the browser with everything on it unfolded."""
-    page.open(reports.page(request.param).as_uri())
-    page.evaluate("document.querySelectorAll('details').forEach((details) => details.open = true)")
-    return request.param, page
+@pytest.fixture(scope="module", params=PAGES, ids=[run_id[-20:] for run_id in PAGES])
+def unfolded(request: pytest.FixtureRequest, reports: Reports, browser: Browser) -> Iterator[tuple[str, Page]]:
+    """A run, and its page in the browser with everything on it unfolded; opened once for all tests."""
+    with browser.page() as page:
+        page.resize(1400, 900)
+        page.open(reports.page(request.param).as_uri())
+        page.evaluate("document.querySelectorAll('details').forEach((details) => details.open = true)")
+        yield request.param, page
+
+
+@pytest.fixture
+def opened(unfolded: tuple[str, Page]) -> tuple[str, Page]:
+    """The same, looked at as it was opened whatever the test before did."""
+    _, page = unfolded
+    page.resize(1400, 900)
+    page.emulate(scheme="light", media="screen")
+    return unfolded
 
 
 # Numbers
