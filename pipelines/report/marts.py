@@ -4,7 +4,6 @@ import duckdb
 import polars as pl
 
 MARTS_READ = (
-    "dim_agents",
     "dim_simulations",
     "fct_agent_cost_days",
     "fct_agent_lsm_days",

@@ -136,7 +136,7 @@ def test_a_warehouse_of_another_version_is_refused(tmp_path: Path) -> None:
         connection.execute("create table dim_simulations as select 'swap' as run_id")
     result = report("swap", "--data", tmp_path)
     assert result.exit_code == 2
-    assert "marts: found 'dim_agents'; is not there: another version built these marts" in result.stderr
+    assert "marts: found 'fct_agent_cost_days'; is not there: another version built these marts" in result.stderr
 
 
 def test_while_another_program_writes_to_the_warehouse_it_says_who(data: Path) -> None:

@@ -1,6 +1,8 @@
 """What a report's statements give, against sums over whole marts, row by row, that know nothing of SQL."""
 
+import re
 from collections import defaultdict
+from pathlib import Path
 from statistics import mean, quantiles
 from typing import Any
 
@@ -8,6 +10,7 @@ import duckdb
 import pytest
 
 from pipelines.report import questions
+from pipelines.report.marts import MARTS_READ
 from pipelines.report.questions import Subject
 from tests.helpers.built_reports import Reports
 
@@ -268,6 +271,11 @@ def test_the_configuration_is_that_of_the_arms_first_seed(reports: Reports) -> N
     (configured,) = asked(reports, questions.config(SUBJECTS[0]))
     configs = reports.ask("select simulation_id, config from dim_simulations").rows()
     assert configured["config"] == dict(configs)["carried.lsm_on.s1"]
+
+
+def test_the_marts_that_a_report_waits_for_are_those_that_it_asks() -> None:
+    asked = re.findall(r"\b(?:from|join) ((?:dim|fct)_\w+)", Path(questions.__file__).read_text(encoding="utf-8"))
+    assert sorted(set(asked)) == sorted(MARTS_READ)
 
 
 def test_of_four_mechanisms_each_has_a_cycle_among_the_largest() -> None:
