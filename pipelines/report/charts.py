@@ -47,14 +47,14 @@ def kind_names() -> pl.DataFrame:
     )
 
 
-def _named(rows: pl.DataFrame) -> pl.DataFrame:
+def named(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows of mechanisms and cycle types, as they stand, with what charts call those."""
     return rows.join(kind_names(), on=["mechanism", "cycle_type"], how="left", maintain_order="left", validate="m:1")
 
 
 def cycles_over_the_day(rows: pl.DataFrame, subject: Subject, width: int) -> Chart:
     """Number of cycles by stretch of the day, stacked by mechanism and type."""
-    shown = _named(rows).with_columns(_stretch(subject), said=_said(rows))
+    shown = named(rows).with_columns(_stretch(subject), said=_said(rows))
     chart: alt.Chart = (
         alt.Chart(shown)
         .mark_bar(orient="vertical", stroke=color("surface"), strokeWidth=0.5)
@@ -62,7 +62,7 @@ def cycles_over_the_day(rows: pl.DataFrame, subject: Subject, width: int) -> Cha
             x=_tick_axis(subject, "from_tick"),
             x2="to_tick:Q",
             y=alt.Y("cycles_a_day:Q", stack="zero", title=_a_day("cycles", subject)),
-            color=_kind_color(shown),
+            color=alt.Color("kind:N", title=None, scale=kind_scale(shown), legend=alt.Legend(columns=2)),
             order="kind_order:Q",
             description="said:N",
         )
@@ -119,7 +119,7 @@ def gross_against_net(rows: pl.DataFrame, subject: Subject, width: int) -> Chart
     """Gross and net value of each mechanism's cycles: what settled, and the liquidity that it took."""
     divisor, unit = _money_unit([*rows["gross_value"]], subject.days)
     shown = (
-        _named(rows)
+        named(rows)
         .sort("kind_order")
         .unpivot(["gross_value", "net_value"], index=["kind", "kind_order"], variable_name="measure")
         .with_columns(
@@ -148,7 +148,7 @@ def gross_against_net(rows: pl.DataFrame, subject: Subject, width: int) -> Chart
 
 
 def _unpivoted(rows: pl.DataFrame) -> list[int]:
-    ordered = _named(rows).sort("kind_order")
+    ordered = named(rows).sort("kind_order")
     return [*ordered["gross_value"], *ordered["net_value"]]
 
 
@@ -306,15 +306,11 @@ def arms_compared(rows: pl.DataFrame, title: str, unit: str, width: int = PANEL)
     return drawn.properties(width=width, height=max(40, 22 * len(arms)))
 
 
-def _kind_color(shown: pl.DataFrame) -> alt.Color:
+def kind_scale(shown: pl.DataFrame) -> alt.Scale:
+    """The colours of the kinds that there are, in the order in which they stand."""
     there = set(shown["kind"])
     kinds = [(name, role) for name, role in KINDS.values() if name in there]
-    return alt.Color(
-        "kind:N",
-        title=None,
-        scale=alt.Scale(domain=[name for name, _ in kinds], range=[color(role) for _, role in kinds]),
-        legend=alt.Legend(columns=2),
-    )
+    return alt.Scale(domain=[name for name, _ in kinds], range=[color(role) for _, role in kinds])
 
 
 def _stretch(subject: Subject) -> pl.Expr:

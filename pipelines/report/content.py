@@ -68,7 +68,9 @@ def content_of(marts: Marts, run_id: str, arm: Arm, arms: list[Arm]) -> Content:
         about_runs.quality(marts, run_id),
         about_runs.provenance(marts, subject, simulations),
     ]
-    return Content(run_id, _facts(simulations, arm, arms), headline(marts, subject, arm.has_lsm), tuple(sections))
+    return Content(
+        run_id, _facts(simulations, arm, arms), headline(marts, subject, arm.has_lsm, kinds), tuple(sections)
+    )
 
 
 def _facts(simulations: pl.DataFrame, arm: Arm, arms: list[Arm]) -> tuple[Markup, ...]:

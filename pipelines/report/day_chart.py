@@ -64,18 +64,14 @@ def cycles_by_stretch(cycles: pl.DataFrame, ticks_per_day: Mapping[str, int], st
 def _chart(cycles: pl.DataFrame, ticks_per_day: Mapping[str, int]) -> "alt.Chart":
     import altair as alt
 
-    from pipelines.report.charts import KINDS, kind_names
-    from pipelines.report.theme import color
+    from pipelines.report.charts import kind_scale, named
 
     last = max(ticks_per_day.values())
     stretch = stretch_of(last)
-    shown = (
-        cycles_by_stretch(cycles, ticks_per_day, stretch)
-        .join(kind_names(), on=["mechanism", "cycle_type"])
-        .with_columns(to_tick=pl.min_horizontal(pl.col("from_tick") + stretch, last))
+    shown = named(cycles_by_stretch(cycles, ticks_per_day, stretch)).with_columns(
+        to_tick=pl.min_horizontal(pl.col("from_tick") + stretch, last)
     )
-    assert shown["cycles"].sum() == cycles.height, "a mechanism or type has no name"
-    kinds = [(name, role) for name, role in KINDS.values() if name in set(shown["kind"])]
+    assert not shown["kind"].has_nulls(), "a mechanism or type has no name"
     chart: alt.Chart = (
         alt.Chart(shown)
         .mark_bar(orient="vertical")
@@ -90,11 +86,7 @@ def _chart(cycles: pl.DataFrame, ticks_per_day: Mapping[str, int]) -> "alt.Chart
             y=alt.Y(
                 "cycles:Q", stack="zero", title=_count_title(len(ticks_per_day), stretch), axis=alt.Axis(tickMinStep=1)
             ),
-            color=alt.Color(
-                "kind:N",
-                title=None,
-                scale=alt.Scale(domain=[name for name, _ in kinds], range=[color(role) for _, role in kinds]),
-            ),
+            color=alt.Color("kind:N", title=None, scale=kind_scale(shown)),
             order="kind_order:Q",
         )
         .properties(width=_WIDTH, height=_HEIGHT)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import polars as pl
 from markupsafe import Markup
 
 from pipelines.report import questions, wording
@@ -17,10 +18,12 @@ _FOUND_BY = {
 }
 
 
-def headline(marts: Marts, subject: Subject, has_lsm: bool) -> tuple[Markup, ...]:
-    """What settled; what the LSM did for it; what it saved beside no LSM; the cycle that saved most."""
+def headline(marts: Marts, subject: Subject, has_lsm: bool, kinds: pl.DataFrame) -> tuple[Markup, ...]:
+    """What settled; what the LSM did for it; what it saved beside no LSM; the cycle that saved most.
+
+    kinds: what questions.cycle_kinds gives.
+    """
     in_sum = marts.ask(questions.days_in_sum(subject)).row(0, named=True)
-    kinds = marts.ask(questions.cycle_kinds(subject))
     sentences = [_settled(in_sum)]
     if kinds.height:
         sums = {name: sum(kinds[name].to_list()) for name in ("cycles", "gross_value", "net_value", "liquidity_saved")}

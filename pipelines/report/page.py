@@ -58,9 +58,11 @@ def page_of(
     )
 
 
-def made_from(page: str) -> str | None:
+def made_from(file: Path) -> str | None:
     """What a page says that it was made from."""
-    found = re.search(r'<meta name="made-from" content="(\w+)">', page[:_HEAD_CHARACTERS])
+    with file.open(encoding="utf-8") as page:
+        head = page.read(_HEAD_CHARACTERS)  # pages are large, and many may be looked at
+    found = re.search(r'<meta name="made-from" content="(\w+)">', head)
     return found.group(1) if found else None
 
 

@@ -31,7 +31,7 @@ class Pages:
     def is_current(self, run_id: str) -> bool:
         """Whether a run's page is there and says what its marts say now."""
         file = report_file(self._data_root, run_id)
-        return file.exists() and made_from(file.read_text(encoding="utf-8")) == self._source(run_id)
+        return file.exists() and made_from(file) == self._source(run_id)
 
     def _source(self, run_id: str) -> str:
         """What a page depends on: the marts that its run was built into, and what makes pages of them."""
