@@ -15,15 +15,18 @@ from dagster._core.execution.plan.execute_step import _build_data_version_tags, 
 
 from pipelines.checks import column_schema, contract_checks, contract_evaluations, markdown_table, raw_key
 from pipelines.contracts import CONTRACTS, ContractBroken, grain_of
+from pipelines.fanout import Fanout
+from pipelines.files import Place
 from pipelines.lock import data_lock
 from pipelines.partitions import PREVIOUS_DAY, RUN_DAYS, days_by_run, partition_key
 from pipelines.progress import MILESTONE, Advance, Shows, Unit
 from pipelines.raw_store import RawStore
 from pipelines.report.day_chart import cycles_as_markdown
-from pipelines.resources import Data
+from pipelines.resources import Data, Workers
 from pipelines.run_days import DayRefused, RunStopped, StoredDay, reusable_day, run_and_store_days
 from pipelines.run_files import RUN_FILE, last_observed, observation_of, run_digest
 from pipelines.runs import Run
+from pipelines.stores import check_reachable
 from sim_engine import InputError, __version__
 
 CLOSING_STATE = dg.AssetKey(["state", "closing"])
@@ -85,29 +88,32 @@ def _raw_specs() -> list[dg.AssetSpec]:
     backfill_policy=dg.BackfillPolicy.single_run(),
     retry_policy=dg.RetryPolicy(max_retries=1, delay=1),
 )
-def raw_days(context: dg.AssetExecutionContext, data: Data, progress: dg.ResourceParam[Shows]) -> Iterator[Any]:
+def raw_days(
+    context: dg.AssetExecutionContext, data: Data, workers: Workers, progress: dg.ResourceParam[Shows]
+) -> Iterator[Any]:
     """Runs the days asked for and commits each one's tables and closing states."""
     with data_lock(
         data.path,
         f"simulates in Dagster run {context.run.run_id}",
         on_wait=partial(context.log.warning, extra=MILESTONE),
     ):
-        yield from _raw_days(context, data, progress)
+        yield from _raw_days(context, data, workers, progress)
 
 
-def _raw_days(context: dg.AssetExecutionContext, data: Data, progress: Shows) -> Iterator[Any]:
+def _raw_days(context: dg.AssetExecutionContext, data: Data, workers: Workers, progress: Shows) -> Iterator[Any]:
     materialised: dict[tuple[dg.AssetKey, str], Metadata] = {}
     heights: dict[str, dict[str, int]] = {}
     runs: list[Run] = []
-    data.store.prepare()
     try:
+        check_reachable(data.store, writing=True)
+        data.store.prepare()
         asked = _asked_days(context, data)
         runs = [run for run, _ in asked]
         yield from _observed(context, runs)
         simulated_days = sum(len(run.members) * len(days) for run, days in asked)
-        with progress.work(simulated_days, _SIMULATED_DAYS, context.log.info) as advance:
+        with workers.opened() as fanout, progress.work(simulated_days, _SIMULATED_DAYS, context.log.info) as advance:
             for run, days in asked:
-                for stored in _stored_days(context, data, run, days, advance):
+                for stored in _stored_days(context, data, run, days, fanout, advance):
                     partition = partition_key(run.run_id, stored.day)
                     heights[partition] = stored.heights
                     materialised |= _day_metadata(data, run, stored, partition)
@@ -221,7 +227,7 @@ def _find_run(data: Data, run_id: str, days: list[int]) -> Run:
 
 
 def _stored_days(
-    context: dg.AssetExecutionContext, data: Data, run: Run, days: list[int], advance: Advance
+    context: dg.AssetExecutionContext, data: Data, run: Run, days: list[int], fanout: Fanout, advance: Advance
 ) -> Iterator[StoredDay]:
     """The days asked for, simulated and committed.
 
@@ -242,7 +248,7 @@ def _stored_days(
             storing = "storing " if member == len(run.members) - 1 else ""
             advance(f"{run.run_id}: {storing}day {first + day}")
 
-        yield from run_and_store_days(run, data.store, first, last, on_member=member_done)
+        yield from run_and_store_days(run, data.store, first, last, fanout=fanout, on_member=member_done)
 
 
 def _stretches(days: list[int]) -> Iterator[tuple[int, int]]:
@@ -269,7 +275,7 @@ def _day_metadata(data: Data, run: Run, stored: StoredDay, partition: str) -> di
         first_rows = stored.head(table, _PREVIEW_ROWS).drop("config", strict=False)
         metadata[raw_key(table), partition] = {
             "dagster/row_count": height,
-            "path": dg.MetadataValue.path(str(data.store.part(table, run.run_id, stored.day))),
+            "path": dg.MetadataValue.path(_shown(data.store.parts(table, run.run_id, stored.day))),
             "first rows": dg.MetadataValue.md(markdown_table(first_rows)),
         }
     cycles = stored.table("lsm_cycles")
@@ -280,9 +286,14 @@ def _day_metadata(data: Data, run: Run, stored: StoredDay, partition: str) -> di
     }
     metadata[CLOSING_STATE, partition] = {
         "dagster/row_count": len(run.members),
-        "path": dg.MetadataValue.path(str(data.store.state_file(run.run_id, stored.day))),
+        "path": dg.MetadataValue.path(_shown(data.store.states(run.run_id, stored.day))),
     }
     return metadata
+
+
+def _shown(files: list[Place]) -> str:
+    """Where files of one folder are: the only one, or their folder."""
+    return str(files[0] if len(files) == 1 else files[0].parent)
 
 
 def _cycles_by_type(cycles: pl.DataFrame) -> pl.DataFrame:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.raw_store import replace_file
+from pipelines.files import replace_file
 from pipelines.runs import Run, load_run
 from sim_engine import InputError, Problem
 from sim_engine.errors import ABSENT

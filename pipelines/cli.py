@@ -5,13 +5,14 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from pipelines.fanout import Fanout
     from pipelines.raw_store import RawStore
     from pipelines.run_difference import StoredRun
     from pipelines.run_figures import RunFigures
@@ -35,6 +36,14 @@ _CYCLES_SHOWN = 20
 """Cycles of each simulation that a person is shown unless told otherwise."""
 
 _DATA_HELP = "Folder of raw tables and states; default: PAYMENT_SIM_DATA in the environment, else ./data."
+_STORE_HELP = (
+    "Where raw tables and states are, as s3://BUCKET/PREFIX; default: PAYMENT_SIM_STORE in the environment, else the "
+    "data folder."
+)
+_DASK_HELP = (
+    "Dask that simulates: local, local:N for N workers, or a scheduler's address; default: PAYMENT_SIM_DASK in the "
+    "environment, else threads of this process."
+)
 _DB_PATH_HELP = "File that --persist wrote, to read in place of the data folder."
 
 
@@ -67,6 +76,8 @@ def main() -> None:
 @click.option("--days", type=_DAYS, help="Settlement days, in place of what the file says.")
 @click.option("--seed", type=_SEED, help="The one seed, in place of what the file says.")
 @click.option("--data", type=_FILE, metavar="DIR", help=_DATA_HELP)
+@click.option("--store", metavar="URL", help=_STORE_HELP)
+@click.option("--dask", metavar="DASK", help=_DASK_HELP)
 @click.option("--persist", is_flag=True, help="Also write the tables to one DuckDB file; needs --db-path.")
 @click.option("--db-path", type=_FILE, metavar="FILE.duckdb", help="That file: a new one, or one to add to.")
 @click.option("--replace", is_flag=True, help="Replace the simulations that the file holds already.")
@@ -77,6 +88,8 @@ def run(
     days: int | None,
     seed: int | None,
     data: Path | None,
+    store: str | None,
+    dask: str | None,
     persist: bool,
     db_path: Path | None,
     replace: bool,
@@ -88,11 +101,11 @@ def run(
     Writes the raw tables to the data folder, in place of what was stored under the same run id. Exit code 2 means that
     the input was refused and nothing was written, 1 that something went wrong later.
     """
-    with _errors_reported():
+    with _errors_reported(), _stated(store, dask):
         from pipelines.lock import data_lock
         from pipelines.places import default_data_root
-        from pipelines.raw_store import RawStore
         from pipelines.runs import load_run
+        from pipelines.stores import check_reachable, store_of
         from sim_engine import InputError
 
         data_root = data or default_data_root()
@@ -105,9 +118,15 @@ def run(
 
             check_target(db_path, [member.simulation_id for member in loaded.members], replace=replace)
 
-        store = RawStore(data_root)
-        with data_lock(data_root, f"runs {loaded.run_id}", on_wait=lambda said: click.echo(said, err=True)):
-            figures = _run_and_store(loaded, store, db_path, replace, lines=not (quiet or as_json), bar=not quiet)
+        raw_store = store_of(data_root)
+        check_reachable(raw_store, writing=True)
+        with (
+            _fanout() as fanout,
+            data_lock(data_root, f"runs {loaded.run_id}", on_wait=lambda said: click.echo(said, err=True)),
+        ):
+            figures = _run_and_store(
+                loaded, raw_store, fanout, db_path, replace, lines=not (quiet or as_json), bar=not quiet
+            )
 
     if as_json:
         click.echo(json.dumps(_described(loaded) | figures.as_dict(), indent=2))
@@ -115,7 +134,7 @@ def run(
         from pipelines.terminal import print_figures, shown_path
 
         print_figures(loaded, figures)
-        click.echo(f"Raw tables: {shown_path(data_root / 'raw')} (run_id={loaded.run_id})")
+        click.echo(f"Raw tables: {shown_path(raw_store.raw)} (run_id={loaded.run_id})")
         if db_path:
             click.echo(f"DuckDB file: {shown_path(db_path)}")
 
@@ -148,9 +167,11 @@ def plan(file: Path, days: int | None, seed: int | None, as_json: bool) -> None:
 @main.command()
 @click.argument("file", type=_FILE)
 @click.option("--data", type=_FILE, metavar="DIR", help=_DATA_HELP)
-def pipeline(file: Path, data: Path | None) -> None:
+@click.option("--store", metavar="URL", help=_STORE_HELP)
+@click.option("--dask", metavar="DASK", help=_DASK_HELP)
+def pipeline(file: Path, data: Path | None, store: str | None, dask: str | None) -> None:
     """Materialise everything of a scenario or run FILE through Dagster: raw tables, contracts, marts, report."""
-    with _errors_reported():
+    with _errors_reported(), _stated(store, dask):
         data_root = _usable_data_root(data)
         from pipelines.launch import materialise_everything
 
@@ -163,13 +184,14 @@ def pipeline(file: Path, data: Path | None) -> None:
 @click.argument("run_id", metavar="RUN")
 @click.option("--arm", help="The arm to look at in detail; else one with LSM.")
 @click.option("--data", type=_FILE, metavar="DIR", help=_DATA_HELP)
+@click.option("--store", metavar="URL", help=_STORE_HELP)
 @click.option("--out", type=_FILE, metavar="FILE.html", help="Where to; default: reports/ in the data folder.")
-def report(run_id: str, arm: str | None, data: Path | None, out: Path | None) -> None:
+def report(run_id: str, arm: str | None, data: Path | None, store: str | None, out: Path | None) -> None:
     """Write the report of a RUN from its marts: one HTML page that needs nothing else, and no network.
 
     `payment-sim pipeline` builds the marts, and writes the report too.
     """
-    with _errors_reported():
+    with _errors_reported(), _stated(store):
         data_root = _readable_data_root("--data", data)
         from pipelines.warehouse import WarehouseBusy
         from sim_engine import InputError, Problem
@@ -191,9 +213,11 @@ def report(run_id: str, arm: str | None, data: Path | None, out: Path | None) ->
 @main.command()
 @click.option("--port", type=click.IntRange(1, 65_535), default=3000, show_default=True, help="Port on 127.0.0.1.")
 @click.option("--data", type=_FILE, metavar="DIR", help=_DATA_HELP)
-def ui(port: int, data: Path | None) -> None:
+@click.option("--store", metavar="URL", help=_STORE_HELP)
+@click.option("--dask", metavar="DASK", help=_DASK_HELP)
+def ui(port: int, data: Path | None, store: str | None, dask: str | None) -> None:
     """Open the Dagster UI on loopback, with the runs and scenarios that can be found as partitions to launch."""
-    with _errors_reported():
+    with _errors_reported(), _stated(store, dask):
         data_root = _usable_data_root(data)
         from pipelines.launch import open_ui
 
@@ -202,16 +226,32 @@ def ui(port: int, data: Path | None) -> None:
 
 @main.command()
 @click.option("--data", type=_FILE, metavar="DIR", help=_DATA_HELP)
-@click.option("--json", "as_json", is_flag=True, help="Print a list of JSON objects and nothing else.")
-def runs(data: Path | None, as_json: bool) -> None:
-    """List the runs that are stored: their days, size, state, and whether the warehouse holds them."""
+def home(data: Path | None) -> None:
+    """Prepare the Dagster instance of the data folder, for a daemon and a webserver of their own; print DAGSTER_HOME.
+
+    Registers the runs and scenarios that can be found as partitions. `payment-sim ui` does this by itself.
+    """
     with _errors_reported():
+        data_root = _usable_data_root(data)
+        from pipelines.dagster_home import home_with_runs
+
+        prepared = home_with_runs(data_root)
+    click.echo(prepared)
+
+
+@main.command()
+@click.option("--data", type=_FILE, metavar="DIR", help=_DATA_HELP)
+@click.option("--store", metavar="URL", help=_STORE_HELP)
+@click.option("--json", "as_json", is_flag=True, help="Print a list of JSON objects and nothing else.")
+def runs(data: Path | None, store: str | None, as_json: bool) -> None:
+    """List the runs that are stored: their days, size, state, and whether the warehouse holds them."""
+    with _errors_reported(), _stated(store):
         data_root = _readable_data_root("--data", data)
-        from pipelines.raw_store import RawStore
         from pipelines.run_listing import listed_runs
         from pipelines.warehouse import Warehouse
 
-        listed = listed_runs(RawStore(data_root), Warehouse(data_root))
+        raw_store = _readable_store(data_root)
+        listed = listed_runs(raw_store, Warehouse(data_root))
     if as_json:
         click.echo(json.dumps([run.as_dict() for run in listed], indent=2))
     elif listed:
@@ -219,7 +259,7 @@ def runs(data: Path | None, as_json: bool) -> None:
 
         print_runs(listed)
     else:
-        click.echo(f"There are no runs in {data_root}. To make one: payment-sim run --config FILE")
+        click.echo(f"There are no runs in {raw_store.root}. To make one: payment-sim run --config FILE")
 
 
 @main.command()
@@ -227,16 +267,23 @@ def runs(data: Path | None, as_json: bool) -> None:
 @click.option("--tick", required=True, type=_COUNTED, help="Tick, counted from 0 through all its days.")
 @click.option("--agent", metavar="AGENT", help="Show one agent, and all that it has queued or is to receive.")
 @click.option("--data", type=_FILE, metavar="DIR", help=_DATA_HELP)
+@click.option("--store", metavar="URL", help=_STORE_HELP)
 @click.option("--db-path", type=_FILE, metavar="FILE.duckdb", help=_DB_PATH_HELP)
 @click.option("--json", "as_json", is_flag=True, help="Print the whole state as one JSON object and nothing else.")
 def state(
-    simulation_id: str, tick: int, agent: str | None, data: Path | None, db_path: Path | None, as_json: bool
+    simulation_id: str,
+    tick: int,
+    agent: str | None,
+    data: Path | None,
+    store: str | None,
+    db_path: Path | None,
+    as_json: bool,
 ) -> None:
     """Show what a simulation was like at the end of any tick: balances, collateral, both queues in order.
 
     The state is rebuilt from the stored tables. At the end of a day, nothing has been cancelled yet.
     """
-    with _errors_reported(), _stored_days(data, db_path) as stored:
+    with _errors_reported(), _stated(store), _stored_days(data, db_path) as stored:
         from pipelines.state_at_tick import state_at_tick
 
         found = state_at_tick(stored, simulation_id, tick, agent)
@@ -254,6 +301,7 @@ def state(
 @click.option("--simulation", "simulation_id", metavar="ID", help="One simulation of the run; default: all.")
 @click.option("--limit", type=_COUNTED, help="Cycles of each simulation; 0: all. Default: 20, with --json all.")
 @click.option("--data", type=_FILE, metavar="DIR", help=_DATA_HELP)
+@click.option("--store", metavar="URL", help=_STORE_HELP)
 @click.option("--db-path", type=_FILE, metavar="FILE.duckdb", help=_DB_PATH_HELP)
 @click.option("--json", "as_json", is_flag=True, help="Print a list of JSON objects, one a line, and nothing else.")
 def cycles(
@@ -262,13 +310,14 @@ def cycles(
     simulation_id: str | None,
     limit: int | None,
     data: Path | None,
+    store: str | None,
     db_path: Path | None,
     as_json: bool,
 ) -> None:
     """Show the LSM cycles of a day: what was netted together, between whom, gross and net."""
     if limit is None:
         limit = 0 if as_json else _CYCLES_SHOWN
-    with _errors_reported(), _stored_days(data, db_path) as stored:
+    with _errors_reported(), _stated(store), _stored_days(data, db_path) as stored:
         from pipelines.day_cycles import as_dicts, day_cycles
 
         found = day_cycles(stored, run_id, day, simulation_id, limit or None)
@@ -286,24 +335,38 @@ def cycles(
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
 @click.option("--data", type=_FILE, metavar="DIR", help=_DATA_HELP)
+@click.option("--store", metavar="URL", help=_STORE_HELP)
 @click.option("--other-data", type=_FILE, metavar="DIR", help="The folder that B is in, if it is another.")
+@click.option("--other-store", metavar="URL", help="Where B's tables are, if neither in that folder nor where A's are.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
-def diff(a: str, b: str, data: Path | None, other_data: Path | None, as_json: bool) -> None:
+def diff(
+    a: str,
+    b: str,
+    data: Path | None,
+    store: str | None,
+    other_data: Path | None,
+    other_store: str | None,
+    as_json: bool,
+) -> None:
     """Say where the tables of two runs, A and B, first differ.
 
     Simulations are matched by arm and seed; what the runs are called is no difference. Exit code 0: every row of every
     table is the same, though what the simulations state of themselves may differ, which is shown; 1: rows, days or
     simulations differ; 2: there is no such run, or it cannot be read.
     """
-    with _errors_reported():
+    with _errors_reported(), _stated(store):
         from pipelines.run_difference import run_difference
 
-        root_a = _readable_data_root("--data", data)
-        root_b = _readable_data_root("--other-data", other_data) if other_data else root_a
-        run_a, run_b = _comparable_runs({"A": (a, root_a), "B": (b, root_b)})
+        store_a = _readable_store(_readable_data_root("--data", data))
+        store_b = store_a
+        if other_data or other_store:
+            root_b = _readable_data_root("--other-data", other_data)
+            store_b = _readable_store(root_b, other_store or "")
+        run_a, run_b = _comparable_runs({"A": (a, store_a), "B": (b, store_b)})
         difference = run_difference(run_a, run_b)
     if as_json:
-        described = {"a": {"run_id": a, "data": str(root_a)}, "b": {"run_id": b, "data": str(root_b)}}
+        places = {"a": (a, store_a), "b": (b, store_b)}
+        described = {side: {"run_id": name, "data": str(place.root)} for side, (name, place) in places.items()}
         click.echo(json.dumps(described | difference.as_dict(), indent=2))
     else:
         from pipelines.terminal_runs import print_difference
@@ -316,22 +379,25 @@ def diff(a: str, b: str, data: Path | None, other_data: Path | None, as_json: bo
 @main.command()
 @click.argument("run_id", metavar="RUN")
 @click.option("--data", type=_FILE, metavar="DIR", help=_DATA_HELP)
+@click.option("--store", metavar="URL", help=_STORE_HELP)
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def prune(run_id: str, data: Path | None, yes: bool) -> None:
+def prune(run_id: str, data: Path | None, store: str | None, yes: bool) -> None:
     """Remove one RUN everywhere: raw tables, states, warehouse, Dagster's partition and records, log.
 
     Shows what would go and asks. Files that ask for the run stay. If it is stopped, the same command completes it.
     """
-    with _errors_reported():
+    with _errors_reported(), _stated(store):
         data_root = _usable_data_root(data).absolute()
         from pipelines.prune import known_runs, remains_of
         from pipelines.prune import prune as prune_run
         from pipelines.run_listing import unknown_run
+        from pipelines.stores import check_reachable, store_of
         from pipelines.terminal_runs import print_remains
         from pipelines.warehouse import WarehouseBusy
         from sim_engine import InputError, Problem
         from sim_engine.errors import ABSENT
 
+        check_reachable(store_of(data_root), writing=True)
         known = known_runs(data_root)
         if run_id not in known:
             raise InputError("command line", [unknown_run("RUN", run_id, known, data_root)])
@@ -355,17 +421,16 @@ def _can_be_asked() -> bool:
     return sys.stdin.isatty()
 
 
-def _comparable_runs(named: dict[str, tuple[str, Path]]) -> list["StoredRun"]:
-    """The runs of these names, each in its data folder, by the argument that names it.
+def _comparable_runs(named: dict[str, tuple[str, "RawStore"]]) -> list["StoredRun"]:
+    """The runs of these names, each in its store, by the argument that names it.
 
     Raises InputError for those that are not there, or have no day that is committed.
     """
-    from pipelines.raw_store import RawStore
     from pipelines.run_difference import StoredRun
     from pipelines.run_listing import unknown_run
     from sim_engine import InputError, Problem
 
-    stored = [StoredRun(RawStore(root), run_id) for run_id, root in named.values()]
+    stored = [StoredRun(store, run_id) for run_id, store in named.values()]
     problems = []
     for key, run in zip(named, stored, strict=True):
         known = run.store.run_ids()
@@ -391,6 +456,40 @@ def _readable_data_root(option: str, named: Path | None) -> Path:
     return root
 
 
+def _readable_store(data_root: Path, url: str | None = None) -> "RawStore":
+    """The store of a data folder, to read from; nothing need be there. url: as of store_of."""
+    from pipelines.stores import check_reachable, store_of
+
+    store = store_of(data_root, url)
+    check_reachable(store, writing=False)
+    return store
+
+
+def _fanout() -> AbstractContextManager["Fanout"]:
+    from pipelines.fanout import DASK_VARIABLE, fanout_of
+
+    return fanout_of(os.environ.get(DASK_VARIABLE, ""))
+
+
+@contextmanager
+def _stated(store: str | None, dask: str | None = None) -> Iterator[None]:
+    """Options that take the place of what the environment says, while the context is open."""
+    from pipelines.fanout import DASK_VARIABLE
+    from pipelines.stores import STORE_VARIABLE
+
+    stated = {name: value for name, value in ((STORE_VARIABLE, store), (DASK_VARIABLE, dask)) if value is not None}
+    before = {name: os.environ.get(name) for name in stated}
+    os.environ.update(stated)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
 @contextmanager
 def _stored_days(data: Path | None, db_path: Path | None) -> Iterator["StoredDays"]:
     """What is stored of runs: in the data folder, which need not be there, or in a file that --persist wrote."""
@@ -399,7 +498,7 @@ def _stored_days(data: Path | None, db_path: Path | None) -> Iterator["StoredDay
     from sim_engine.errors import ABSENT
 
     if db_path is None:
-        yield RawStoreDays(_readable_data_root("--data", data))
+        yield RawStoreDays(_readable_store(_readable_data_root("--data", data)))
         return
     if data is not None:
         remedy = "is not read if --db-path names a file; leave one of the two out"
@@ -411,7 +510,14 @@ def _stored_days(data: Path | None, db_path: Path | None) -> Iterator["StoredDay
 
 
 def _run_and_store(
-    loaded: "Run", store: "RawStore", db_path: Path | None, replace: bool, *, lines: bool, bar: bool
+    loaded: "Run",
+    store: "RawStore",
+    fanout: "Fanout",
+    db_path: Path | None,
+    replace: bool,
+    *,
+    lines: bool,
+    bar: bool,
 ) -> "RunFigures":
     """Simulates a run, storing day by day; days that an earlier, longer run left behind go when all are stored."""
     from pipelines.run_days import RunStopped, run_and_store_days
@@ -421,7 +527,8 @@ def _run_and_store(
 
     figures = RunFigures()
     with run_progress(loaded, shown=bar) as progress:
-        for stored in run_and_store_days(loaded, store, 0, loaded.days - 1, on_member=progress.member_day_done):
+        last_day, on_member = loaded.days - 1, progress.member_day_done
+        for stored in run_and_store_days(loaded, store, 0, last_day, fanout=fanout, on_member=on_member):
             progress.day_stored()
             figures.add_day(stored.table("ticks"), stored.table("lsm_cycles"))
             if lines:  # the same words whatever the count, so that a log can be searched for them

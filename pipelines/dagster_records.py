@@ -10,6 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from pipelines.dagster_home import write_settings
 from pipelines.partitions import RUNS, runs_of_tags
 
 
@@ -74,6 +75,10 @@ class DagsterRecords:
 
 @contextmanager
 def dagster_records(home: Path) -> Iterator[DagsterRecords]:
-    """Opens the Dagster instance that lies in a folder, whatever DAGSTER_HOME says."""
+    """Opens the Dagster instance that lies in a folder, whatever DAGSTER_HOME says.
+
+    Raises InputError if its records can not be reached.
+    """
+    write_settings(home)
     with dg.DagsterInstance.from_config(str(home)) as instance:
         yield DagsterRecords(instance, home)

@@ -13,7 +13,7 @@ from pipelines.marts import marts
 from pipelines.places import default_data_root
 from pipelines.progress import ProgressInLog
 from pipelines.reports import report
-from pipelines.resources import Data
+from pipelines.resources import Data, Workers
 from pipelines.run_files import run_file
 from pipelines.schedules import nightly_schedule
 from pipelines.sensors import run_files
@@ -23,6 +23,7 @@ def build_defs(loggers: Mapping[str, dg.LoggerDefinition] | None = None, **overr
     """The definitions; overrides replace resources by name, loggers are added to Dagster's own."""
     resources = {
         "data": Data(data_root=str(default_data_root())),
+        "workers": Workers(),
         "progress": ProgressInLog(),
         "dbt": DbtCliResource(project_dir=DBT_PROJECT, dbt_executable=DBT_EXECUTABLE),
     }

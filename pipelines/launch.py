@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -16,13 +15,16 @@ import polars as pl
 from dagster._core.storage.dagster_run import FINISHED_STATUSES
 from rich.console import Console
 
+from pipelines.dagster_home import prepare_dagster_home
+from pipelines.fanout import DASK_VARIABLE, check_fanout
 from pipelines.lock import launch_lock
 from pipelines.partitions import range_tags, register_runs
-from pipelines.places import DATA_VARIABLE, PROJECT_ROOT, dagster_home, report_file, warehouse_file
+from pipelines.places import PROJECT_ROOT, dagster_home, report_file, warehouse_file
 from pipelines.progress import ProgressAsBar, Shows, progress_bar
 from pipelines.resources import Data
 from pipelines.runs import Run, load_run
 from pipelines.schedules import nightly_schedule
+from pipelines.stores import check_reachable, store_of
 from pipelines.terminal import print_arm_differences, print_cycle_statistics, print_payers, run_title, shown_path
 
 _STATISTICS = """
@@ -86,7 +88,10 @@ def materialise_everything(path: Path, data_root: Path) -> bool:
     """
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
     run = load_run(path)
-    nightly_schedule()  # what the environment says is refused, too, before anything is written
+    # What the environment says is refused, too, before anything is written.
+    nightly_schedule()
+    check_reachable(store_of(data_root), writing=True)
+    check_fanout(os.environ.get(DASK_VARIABLE, ""))
     started = time.monotonic()
     data_root = data_root.absolute()
     console.print(f"{run_title(run)}, from {shown_path(run.source)}", markup=False)
@@ -118,15 +123,6 @@ def materialise_everything(path: Path, data_root: Path) -> bool:
     console.print(f"Report: {shown_path(report_file(data_root, run.run_id))}")
     console.print(f"Done in {time.monotonic() - started:.0f} s. To look around: make ui")
     return True
-
-
-def prepare_dagster_home(data_root: Path) -> None:
-    """Makes the Dagster instance below the data folder and tells this process to use it."""
-    home = dagster_home(data_root)
-    home.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(PROJECT_ROOT / "pipelines" / "dagster.yaml", home / "dagster.yaml")
-    os.environ["DAGSTER_HOME"] = str(home)
-    os.environ[DATA_VARIABLE] = str(data_root)
 
 
 def _execute(run: Run, data_root: Path, terminal: logging.Handler, log: logging.Handler, progress: Shows) -> bool:
@@ -162,7 +158,10 @@ def _end_dead_launches(instance: dg.DagsterInstance) -> None:
 
 def open_ui(data_root: Path, port: int) -> None:
     """Becomes the Dagster UI on loopback, with the project's runs and scenarios as partitions to launch."""
-    nightly_schedule()  # a wrong time is said here, where Dagster would come up without any definition
+    # What the environment says is refused here, where Dagster would come up without any definition.
+    nightly_schedule()
+    check_reachable(store_of(data_root), writing=True)
+    check_fanout(os.environ.get(DASK_VARIABLE, ""))
     prepare_dagster_home(data_root)
     with dg.DagsterInstance.get() as instance:
         register_runs(instance, Data(data_root=str(data_root)).catalogue.run_ids())

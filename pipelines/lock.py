@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from pipelines.raw_store import replace_file
+from pipelines.files import replace_file
 
 _ASKED_EVERY_SECONDS = 0.2
 

@@ -13,7 +13,9 @@ from pipelines.lock import data_lock
 from pipelines.partitions import runs_of_tags
 from pipelines.progress import MILESTONE, Shows, Unit
 from pipelines.resources import Data, export_dbt_environment
+from pipelines.stores import check_reachable
 from pipelines.warehouse import Warehouse, WarehouseBusy
+from sim_engine import InputError
 
 _MODELS_AND_TESTS = Unit("models and tests")
 
@@ -38,7 +40,11 @@ def marts(
     said = partial(context.log.warning, extra=MILESTONE)
     with data_lock(data.path, f"builds the marts in Dagster run {context.run.run_id}", on_wait=said):
         store, warehouse = data.store, Warehouse(data.path)
-        store.prepare()
+        try:
+            check_reachable(store, writing=True)
+            store.prepare()
+        except InputError as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
         try:
             warehouse.wait_until_free(_FREE_WITHIN_SECONDS, on_wait=said)
         except WarehouseBusy as busy:

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from pipelines.catalogue import Catalogue
+from pipelines.files import remove_if_empty
 from pipelines.lock import data_lock
 from pipelines.places import SCENARIOS_FOLDER, dagster_home, run_file_folders
-from pipelines.raw_store import RawStore, remove_if_empty
 from pipelines.run_listing import ListedRun, listed_run
+from pipelines.stores import store_of
 from pipelines.warehouse import Warehouse
 from sim_engine import InputError, Problem
 from sim_engine.errors import ABSENT
@@ -63,12 +64,12 @@ def known_runs(data_root: Path) -> list[str]:
         in_dagster = records.run_ids() if records else []
     warehouse = Warehouse(data_root)
     built = {*warehouse.marked_runs(), *_runs_in_warehouse(warehouse)}
-    return sorted({*RawStore(data_root).run_ids(), *built, *in_dagster, *named})
+    return sorted({*store_of(data_root).run_ids(), *built, *in_dagster, *named})
 
 
 def remains_of(data_root: Path, run_id: str) -> Remains:
     """Everything that there is of a run; data_root holds something of it."""
-    store, warehouse = RawStore(data_root), Warehouse(data_root)
+    store, warehouse = store_of(data_root), Warehouse(data_root)
     with _dagster(data_root) as records:
         traces = records.traces_of(run_id) if records else None
     return Remains(
@@ -96,7 +97,7 @@ def prune(data_root: Path, run_id: str, *, on_wait: Callable[[str], None]) -> No
 
 def _removals(data_root: Path, warehouse: Warehouse, run_id: str) -> Iterator[Callable[[], None]]:
     """The steps of a removal, in order: days lose their marks before anything that was made from them goes."""
-    yield partial(RawStore(data_root).remove_run, run_id)
+    yield partial(store_of(data_root).remove_run, run_id)
     yield partial(warehouse.remove, run_id)
     yield partial(_forget_in_dagster, data_root, run_id)
     for file in _files_of(data_root, run_id):

@@ -1,22 +1,23 @@
-"""Where raw tables and closing states live: a Parquet part per table, run and day, and a state file per run and day.
+"""Where raw tables and closing states live: a part per table, run, day and chunk, and states as many.
 
-    raw/<table>/run_id=<run>/day=<nnnn>/part-0.parquet
-    state/run_id=<run>/day=<nnnn>/closing.jsonl
+    raw/<table>/run_id=<run>/day=<nnnn>/part-<k>.parquet
+    state/run_id=<run>/day=<nnnn>/closing.jsonl, closing-1.jsonl, ...
 
-A day is committed by its state file, which is written last: a day without one is not there. `day` stands in the tables
-as a column, which is the authority; the folder repeats it so that a reader can skip days.
+A chunk is some of a run's simulations, in their order. A day is committed by the states of its first chunk, which are
+put in their place last: a day without closing.jsonl is not there. `day` stands in the tables as a column, which is the
+authority; the folder repeats it so that a reader can skip days.
 """
 
 import json
-import os
-import shutil
+import re
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
+from uuid import uuid4
 
 import polars as pl
 
 from pipelines.contracts import CONTRACTS, schema_of
+from pipelines.files import File, Files, Place, files_at, is_staged, staged_beside
 from sim_engine import InputError, Problem, SystemState
 from sim_engine.errors import ABSENT
 
@@ -24,133 +25,182 @@ NO_RUN = "no-run"
 """Stands for a run in the path of the typed, empty parts that let tables be read before any run is stored; no run can
 bear this name."""
 
+_MARK = re.compile(r"day=(\d+)/closing\.jsonl")
+_STATES = re.compile(r"day=(\d+)/closing(?:-(\d+))?\.jsonl")
+_PART = re.compile(r"day=(\d+)/part-(\d+)\.parquet")
+
 
 class RawStore:
-    """Raw tables and states under one folder; every part is replaced whole and atomically."""
+    """Raw tables and states under one folder, here or at a URL; every file is replaced whole and atomically."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = Path(root)
+    def __init__(self, root: Place | str) -> None:
+        self.root = Path(root) if isinstance(root, str) else root
 
-    def part(self, table: str, run_id: str, day: int) -> Path:
-        """Where the rows of a table for a run and day are."""
-        return self.root / "raw" / table / f"run_id={run_id}" / f"day={day:04d}" / "part-0.parquet"
+    @property
+    def files(self) -> Files:
+        """How the store's files are worked with."""
+        return files_at(self.root)
 
-    def state_file(self, run_id: str, day: int) -> Path:
-        """Where the closing states of a run's day are."""
-        return self.root / "state" / f"run_id={run_id}" / f"day={day:04d}" / "closing.jsonl"
+    @property
+    def raw(self) -> Place:
+        """The folder of the raw tables."""
+        return self.root / "raw"
+
+    def part(self, table: str, run_id: str, day: int, chunk: int = 0) -> Place:
+        """Where a chunk's rows of a table for a run and day are."""
+        return self.raw / table / f"run_id={run_id}" / f"day={day:04d}" / f"part-{chunk}.parquet"
+
+    def parts(self, table: str, run_id: str, day: int) -> list[Place]:
+        """Where the rows of a table for a run and day are, by chunk; where they would be if there are none."""
+        return [self.part(table, run_id, day, chunk) for chunk in range(max(1, self.chunks(run_id, day)))]
+
+    def state_file(self, run_id: str, day: int, chunk: int = 0) -> Place:
+        """Where a chunk's closing states of a run's day are."""
+        name = f"closing-{chunk}.jsonl" if chunk else "closing.jsonl"
+        return self._states_of(run_id) / f"day={day:04d}" / name
+
+    def states(self, run_id: str, day: int) -> list[Place]:
+        """Where the closing states of a run's day are, by chunk; where they would be if there are none."""
+        return [self.state_file(run_id, day, chunk) for chunk in range(max(1, self.chunks(run_id, day)))]
 
     def prepare(self) -> None:
         """Makes every table readable, also before its first row, by a typed, empty part."""
         for table in CONTRACTS:
             empty = self.part(table, NO_RUN, 0)
-            if not _has_columns_of(table, empty):  # it is not there, or another version's
-                _replace(_staged_parquet(pl.DataFrame(schema=schema_of(table)), empty), empty)
+            if not self._has_columns_of(table, empty):  # it is not there, or another version's
+                staged = staged_beside(empty)
+                self.files.write_table(staged, pl.DataFrame(schema=schema_of(table)))
+                self.files.move([(staged, empty)])
 
     def days_stored(self, run_id: str) -> list[int]:
         """Days of a run that are committed, ascending."""
-        marks = (self.root / "state" / f"run_id={run_id}").glob("day=*/closing.jsonl")
-        return sorted(int(mark.parent.name.removeprefix("day=")) for mark in marks)
+        return [day for day, _ in self._marks(run_id)]
+
+    def chunks(self, run_id: str, day: int) -> int:
+        """Into how many chunks a day is cut as it is stored; 0 if it is not."""
+        names = self.files.listing(self.state_file(run_id, day).parent)
+        return sum(_STATES.fullmatch(f"day={day}/{name}") is not None for name in names)
 
     def run_ids(self) -> list[str]:
         """Every run that has left something here, ascending, also if none of its days is committed."""
-        folders = [*(self.root / "raw").glob("*/run_id=*"), *(self.root / "state").glob("run_id=*")]
-        return sorted({folder.name.removeprefix("run_id=") for folder in folders} - {NO_RUN})
+        parents = [self.root / "state", *(self.raw / table for table in self.files.folders_in(self.raw))]
+        names = {name for parent in parents for name in self.files.folders_in(parent) if name.startswith("run_id=")}
+        return sorted({name.removeprefix("run_id=") for name in names} - {NO_RUN})
 
-    def commits(self, run_id: str) -> list[tuple[int, int]]:
-        """Committed days of a run, ascending, each with when it was committed: nanoseconds of the file system's clock.
+    def commits(self, run_id: str) -> list[tuple[int, str]]:
+        """Committed days of a run, ascending, each with the stamp of its commit.
 
-        A day that is stored again has another time, also if its content is the same.
+        On a disk, a day that is stored again has another stamp, also if its content is the same.
         """
-        return [(day, self.state_file(run_id, day).stat().st_mtime_ns) for day in self.days_stored(run_id)]
+        return [(day, mark.stamp) for day, mark in self._marks(run_id)]
+
+    def committed_at(self, run_id: str) -> float | None:
+        """When a day of a run was committed last, seconds since 1970; None if none is."""
+        return max((mark.modified for _, mark in self._marks(run_id)), default=None)
 
     def days_torn(self, run_id: str) -> list[int]:
         """Days of a run that have parts but no mark, ascending: what a crash, or a run that goes on, leaves."""
-        parts = [part for folder in self._folders_of(run_id) for part in folder.glob("day=*/part-0.parquet")]
-        return sorted({int(part.parent.name.removeprefix("day=")) for part in parts} - set(self.days_stored(run_id)))
+        parts = [found for folder in self._folders_of(run_id) for found in self._matching(_PART, folder)]
+        return sorted({int(part[1]) for part in parts} - set(self.days_stored(run_id)))
+
+    def has_table(self, table: str, run_id: str) -> bool:
+        """Whether a run has a part of a table, on whatever day: another version may not have known it."""
+        return bool(self._matching(_PART, self.raw / table / f"run_id={run_id}"))
 
     def is_whole(self, run_id: str) -> bool:
-        """Whether every committed day of a run has its part of each table that the run has."""
-        days = self.days_stored(run_id)
-        tables = [folder for folder in self._folders_of(run_id)[1:] if folder.is_dir()]
-        return all((folder / f"day={day:04d}" / "part-0.parquet").is_file() for folder in tables for day in days)
+        """Whether every committed day of a run has, for all its chunks, its parts of each table that the run has."""
+        states_folder, *folders = self._folders_of(run_id)
+        states = {(int(found[1]), int(found[2] or 0)) for found in self._matching(_STATES, states_folder)}
+        days = {day for day, chunk in states if chunk == 0}
+        expected = {(day, chunk) for day, chunk in states if day in days}
+        tables = [{(int(part[1]), int(part[2])) for part in self._matching(_PART, folder)} for folder in folders]
+        return all(expected <= parts for parts in tables if parts)
 
     def size_of(self, run_id: str) -> int:
         """Bytes of everything that is stored of a run, closing states included."""
-        size = 0
-        for run_folder in self._folders_of(run_id):
-            for folder, _, names in os.walk(run_folder):
-                for name in names:
-                    with suppress(FileNotFoundError):  # whoever writes it has just moved it to its place
-                        size += os.stat(Path(folder) / name).st_size
-        return size
+        return sum(file.size for folder in self._folders_of(run_id) for file in self.files.listing(folder).values())
 
     def fits_contracts(self, run_id: str) -> bool:
         """Whether a run is stored with the columns that tables have in this version; its last day speaks for all."""
         return all(
-            _has_columns_of(table, self.part(table, run_id, day))
+            self._has_columns_of(table, self.part(table, run_id, day))
             for day in self.days_stored(run_id)[-1:]
             for table in CONTRACTS
         )
 
     def drop_uncommitted(self, run_id: str) -> None:
         """Removes parts of days that are not committed: what a crash left of days that are not there."""
-        for day in self.days_torn(run_id):
-            for folder in self._folders_of(run_id):
-                part = folder / f"day={day:04d}" / "part-0.parquet"
-                if part.exists():
-                    part.unlink()
-                    _flush(part.parent)
+        torn = set(self.days_torn(run_id))
+        for folder in self._folders_of(run_id):
+            found = [*self._matching(_PART, folder), *self._matching(_STATES, folder)]
+            self.files.remove([folder / match.string for match in found if int(match[1]) in torn])
+
+    def clear_staged(self, run_id: str) -> None:
+        """Removes what a run has staged and not committed, and folders made for nothing else."""
+        for folder in self._folders_of(run_id):
+            staged = [folder / name for name in self.files.listing(folder) if is_staged(name)]
+            self.files.remove(staged)
+            for file in staged:
+                self.files.remove_empty(file.parent)
+            for made in (folder, folder.parent) if staged else ():
+                self.files.remove_empty(made)
+
+    def scan(self, table: str, run_id: str, day: int) -> pl.LazyFrame:
+        """The rows of a table for a run and day, to choose from before they are read."""
+        return self.files.scan(self.parts(table, run_id, day))
 
     def read_table(self, table: str, run_id: str, day: int) -> pl.DataFrame:
         """The rows of a table for a run and day."""
-        return pl.read_parquet(self.part(table, run_id, day), hive_partitioning=False)
+        return self.scan(table, run_id, day).collect()
 
     def read_columns(self, table: str, run_id: str, day: int, columns: list[str]) -> pl.DataFrame:
-        """Some columns of a table for a run and day; the others are not read."""
-        return pl.read_parquet(self.part(table, run_id, day), hive_partitioning=False, columns=columns)
+        """Some columns of a table for a run and day."""
+        return self.scan(table, run_id, day).select(columns).collect()
 
     def read_head(self, table: str, run_id: str, day: int, rows: int) -> pl.DataFrame:
-        """The first rows of a table for a run and day."""
-        return pl.read_parquet(self.part(table, run_id, day), hive_partitioning=False, n_rows=rows)
+        """The first rows of a table for a run and day; chunks after those that have them are not looked at."""
+        head = self.files.scan([self.part(table, run_id, day)]).head(rows).collect()
+        if head.height < rows and self.chunks(run_id, day) > 1:
+            return self.scan(table, run_id, day).head(rows).collect()
+        return head
 
     def height(self, table: str, run_id: str, day: int) -> int:
         """How many rows of a table there are for a run and day."""
-        rows = pl.scan_parquet(self.part(table, run_id, day), hive_partitioning=False).select(pl.len())
-        return int(rows.collect().item())
+        return int(self.scan(table, run_id, day).select(pl.len()).collect().item())
 
-    def read_closing(self, run_id: str, day: int) -> dict[str, SystemState]:
-        """The closing states of a run's day by simulation_id.
+    def read_closing(self, run_id: str, day: int, chunk: int | None = None) -> dict[str, SystemState]:
+        """The closing states of a run's day, or of one chunk of it, by simulation_id.
 
         Raises InputError if that day is not committed, or if its states are those of another version.
         """
-        file = self.state_file(run_id, day)
+        places = self.states(run_id, day) if chunk is None else [self.state_file(run_id, day, chunk)]
         try:
-            content = file.read_bytes()
+            content = self.files.read(places)
         except FileNotFoundError:
             stored = ", ".join(str(stored_day) for stored_day in self.days_stored(run_id)) or "none"
             remedy = f"day {day} of run {run_id} is not stored (stored: {stored}); run the days in order from 0"
-            raise InputError(file, [Problem("", ABSENT, remedy)]) from None
+            raise InputError(places[0], [Problem("", ABSENT, remedy)]) from None
         states = {}
-        for line in content.splitlines():  # bytes: a text would also be split inside an id, at U+2028 and the like
-            member = json.loads(line)
-            try:
-                states[member["simulation_id"]] = SystemState.from_content(member["state"])
-            except ValueError as error:
-                remedy = f"{error}; another version wrote it, so run {run_id} again from day 0"
-                raise InputError(file, [Problem("", ABSENT, remedy)]) from error
+        for place, lines in zip(places, content, strict=True):
+            for line in lines.splitlines():  # bytes: a text would also be split inside an id, at U+2028 and the like
+                member = json.loads(line)
+                try:
+                    states[member["simulation_id"]] = SystemState.from_content(member["state"])
+                except ValueError as error:
+                    remedy = f"{error}; another version wrote it, so run {run_id} again from day 0"
+                    raise InputError(place, [Problem("", ABSENT, remedy)]) from error
         return states
 
     def drop_days_from(self, run_id: str, first_day: int) -> None:
         """Removes the days of a run from first_day on, latest first, each day's mark before its tables."""
-        root = self.root / "state" / f"run_id={run_id}"
-        tables = [self.root / "raw" / table / f"run_id={run_id}" for table in CONTRACTS]
-        names = {folder.name for parent in (root, *tables) for folder in parent.glob("day=*")}
+        folders = [self._states_of(run_id), *(self.raw / table / f"run_id={run_id}" for table in CONTRACTS)]
+        names = {name for folder in folders for name in self.files.folders_in(folder) if name.startswith("day=")}
         for name in sorted(names, reverse=True):
-            if int(name.removeprefix("day=")) >= first_day:
-                for folder in (parent / name for parent in (root, *tables)):
-                    if folder.exists():
-                        shutil.rmtree(folder)
-                        _flush(folder.parent)
+            day = int(name.removeprefix("day="))
+            if day >= first_day:
+                self.files.remove([self.state_file(run_id, day)])
+                for folder in folders:
+                    self.files.remove_tree(folder / name)
 
     def remove_run(self, run_id: str) -> None:
         """Removes everything that is stored of a run: marks first, the latest day's first, then states and tables.
@@ -158,128 +208,107 @@ class RawStore:
         What stops it in the middle leaves no day that has its mark and lacks a table.
         """
         for day in reversed(self.days_stored(run_id)):
-            mark = self.state_file(run_id, day)
-            mark.unlink()
-            _flush(mark.parent)
+            self.files.remove([self.state_file(run_id, day)])
         for folder in self._folders_of(run_id):
-            if folder.exists():
-                shutil.rmtree(folder)
-                _flush(folder.parent)
-            remove_if_empty(folder.parent)
-        remove_if_empty(self.root / "raw")
+            self.files.remove_tree(folder)
+            self.files.remove_empty(folder.parent)
+        self.files.remove_empty(self.raw)
 
-    def _folders_of(self, run_id: str) -> list[Path]:
+    def _states_of(self, run_id: str) -> Place:
+        return self.root / "state" / f"run_id={run_id}"
+
+    def _folders_of(self, run_id: str) -> list[Place]:
         """Where a run's folders are, if they are: that of its states, then that of each table, of any version."""
-        parents = [self.root / "state", *sorted(self.root.glob("raw/*"))]
-        return [parent / f"run_id={run_id}" for parent in parents]
+        tables = [self.raw / table / f"run_id={run_id}" for table in self.files.folders_in(self.raw)]
+        return [self._states_of(run_id), *tables]
+
+    def _matching(self, pattern: re.Pattern[str], folder: Place) -> list[re.Match[str]]:
+        """The files below a folder whose path from there is of a form, ascending."""
+        return [found for name in self.files.listing(folder) if (found := pattern.fullmatch(name))]
+
+    def _marks(self, run_id: str) -> list[tuple[int, File]]:
+        """The commit marks of a run by day, ascending."""
+        states = self.files.listing(self._states_of(run_id))
+        return sorted((int(mark[1]), states[mark.string]) for mark in map(_MARK.fullmatch, states) if mark)
+
+    def _has_columns_of(self, table: str, part: Place) -> bool:
+        """Whether a part is there, can be read and has the columns of a table's contract."""
+        try:
+            with part.open("rb") as file:
+                return dict(pl.read_parquet_schema(file)) == dict(schema_of(table))
+        except (OSError, pl.exceptions.PolarsError):
+            return False
 
 
-class NewDay:
-    """A day of a run on its way into the store: its tables lie beside their places until it is committed."""
+class NewPart:
+    """A chunk of a run's day on its way into the store: what is staged lies beside its place until it is committed.
 
-    def __init__(self, store: RawStore, run_id: str, day: int) -> None:
-        self._store, self._run_id, self._day = store, run_id, day
-        self._staged: dict[str, Path] = {}
+    attempt: tells what is staged here from what another process may stage of the same chunk.
+    """
+
+    def __init__(self, store: RawStore, run_id: str, day: int, chunk: int = 0) -> None:
+        self._store, self._at = store, (run_id, day, chunk)
+        self._tables: list[str] = []
+        self.attempt = uuid4().hex
 
     def stage(self, table: str, frame: pl.DataFrame) -> None:
-        """Writes a table of the day where no reader looks; threads may stage a table each."""
-        self._staged[table] = _staged_parquet(frame, self._place(table))
+        """Writes the chunk's rows of a table where no reader looks; threads may stage a table each."""
+        place = self._store.part(table, *self._at)
+        self._store.files.write_table(staged_beside(place, self.attempt), frame)
+        self._tables.append(table)
 
-    def discard(self) -> None:
-        """Takes away what has been staged, and folders made for nothing else."""
-        for table, staged in self._staged.items():
-            staged.unlink()
-            day = self._place(table).parent
-            for folder in (day, day.parent):
-                remove_if_empty(folder)
-
-    def commit(self, closing: Sequence[tuple[str, SystemState]]) -> None:
-        """Commits the day: its tables, all of them staged, then its closing states, given as (simulation_id, state).
-
-        Days after one whose closing states change are removed. A crash leaves the day as it was or as it is to
-        be, or, if it replaces other content, not committed.
-        """
-        assert set(self._staged) == set(CONTRACTS), sorted(self._staged)
-        mark = self._store.state_file(self._run_id, self._day)
+    def stage_closing(self, closing: Sequence[tuple[str, SystemState]]) -> None:
+        """Writes the chunk's closing states, given as (simulation_id, state), when all its tables are staged."""
+        assert {*self._tables} == {*CONTRACTS}, sorted(self._tables)
         content = "".join(
             f'{{"simulation_id":{json.dumps(name)},"state":{state.to_json()}}}\n' for name, state in closing
         ).encode()
-        staged_mark = _staged(mark, content)
-        parts = [(self._staged[table], self._place(table)) for table in CONTRACTS]
-        staged_files = [*parts, (staged_mark, mark)]
-        if mark.exists() and not _holds_same(staged_mark, mark):
+        place = self._store.state_file(*self._at)
+        self._store.files.write(staged_beside(place, self.attempt), content)
+
+
+class NewDay:
+    """A day of a run whose chunks are all staged. attempts: those of its chunks, in order."""
+
+    def __init__(self, store: RawStore, run_id: str, day: int, attempts: Sequence[str]) -> None:
+        self._store, self._run_id, self._day = store, run_id, day
+        self._tables = [
+            self._move(store.part(table, run_id, day, chunk), attempt)
+            for table in CONTRACTS
+            for chunk, attempt in enumerate(attempts)
+        ]
+        self._states = [
+            self._move(store.state_file(run_id, day, chunk), attempt) for chunk, attempt in enumerate(attempts)
+        ]
+
+    def commit(self) -> None:
+        """Puts tables in their places, then closing states, those of the first chunk last.
+
+        Days after one whose closing states change are removed. A crash leaves the day as it was or as it is to be, or,
+        if it replaces other content, not committed.
+        """
+        files, chunks = self._store.files, len(self._states)
+        mark = self._store.state_file(self._run_id, self._day)
+        stored = self._store.chunks(self._run_id, self._day) if mark.exists() else 0
+        if stored and not self._closes_as(stored):
             # What the later days started from is no more: they would not follow from this day.
             self._store.drop_days_from(self._run_id, self._day + 1)
-        if mark.exists() and not all(_holds_same(new, old) for new, old in staged_files):
-            mark.unlink()
-            _flush(mark.parent)
-        for new, old in staged_files:
-            _replace(new, old)
+        if stored and not (stored == chunks and files.hold_same([*self._tables, *self._states])):
+            files.remove([mark])
+            files.remove([place for chunk in range(chunks, stored) for place in self._places_of(chunk)])
+        for moves in (self._tables, self._states[1:], self._states[:1]):
+            files.move(moves)
 
-    def _place(self, table: str) -> Path:
-        return self._store.part(table, self._run_id, self._day)
+    def _closes_as(self, stored: int) -> bool:
+        """Whether the closing states are those that are stored, into however many chunks either are cut."""
+        read = self._store.files.read
+        old = [self._store.state_file(self._run_id, self._day, chunk) for chunk in range(stored)]
+        return b"".join(read([staged for staged, _ in self._states])) == b"".join(read(old))
 
+    def _places_of(self, chunk: int) -> list[Place]:
+        at = (self._run_id, self._day, chunk)
+        return [*(self._store.part(table, *at) for table in CONTRACTS), self._store.state_file(*at)]
 
-def _has_columns_of(table: str, part: Path) -> bool:
-    """Whether a part is there, can be read and has the columns of a table's contract."""
-    try:
-        return dict(pl.read_parquet_schema(part)) == dict(schema_of(table))
-    except (OSError, pl.exceptions.PolarsError):
-        return False
-
-
-def replace_file(target: Path, content: bytes) -> None:
-    """Puts content in a file's place atomically: a crash leaves the old content or the new."""
-    _replace(_staged(target, content), target)
-
-
-def _staged_parquet(frame: pl.DataFrame, target: Path) -> Path:
-    file = _stage_path(target)
-    frame.write_parquet(file, compression="zstd")
-    _flush(file)
-    return file
-
-
-def _staged(target: Path, content: bytes) -> Path:
-    file = _stage_path(target)
-    file.write_bytes(content)
-    _flush(file)
-    return file
-
-
-def _stage_path(target: Path) -> Path:
-    """A file beside the target that no reader looks at; what a crash left there is overwritten."""
-    _make_folder(target.parent)
-    return target.with_name(f".{target.name}.staged")
-
-
-def remove_if_empty(folder: Path) -> None:
-    """Removes a folder unless something is in it."""
-    with suppress(OSError):  # something else is in it, or it is not there
-        folder.rmdir()
-
-
-def _make_folder(folder: Path) -> None:
-    """Makes a folder and those above it, each known to the one above also after a loss of power."""
-    if not folder.exists():
-        _make_folder(folder.parent)
-        folder.mkdir(exist_ok=True)
-        _flush(folder.parent)
-
-
-def _holds_same(one: Path, other: Path) -> bool:
-    return other.exists() and one.read_bytes() == other.read_bytes()
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _replace(staged: Path, target: Path) -> None:
-    """Puts a staged file in the target's place, also in the eyes of a file system that loses power."""
-    os.replace(staged, target)
-    _flush(target.parent)
+    @staticmethod
+    def _move(place: Place, attempt: str) -> tuple[Place, Place]:
+        return staged_beside(place, attempt), place

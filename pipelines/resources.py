@@ -1,15 +1,18 @@
 """What assets are given: the data folder, its runs, and dbt. Tests replace them through build_defs."""
 
 import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import dagster as dg
 from pydantic import Field
 
 from pipelines.catalogue import Catalogue
+from pipelines.fanout import DASK_VARIABLE, Fanout, fanout_of
 from pipelines.places import SCENARIOS_FOLDER, run_file_folders, warehouse_file
 from pipelines.raw_store import RawStore
 from pipelines.runs import Run
+from pipelines.stores import store_of
 from pipelines.warehouse import Build
 
 ASKED_RUNS_VARIABLE = "PAYMENT_SIM_RUNS"
@@ -34,8 +37,8 @@ class Data(dg.ConfigurableResource):
 
     @property
     def store(self) -> RawStore:
-        """The raw tables and states."""
-        return RawStore(self.path)
+        """The raw tables and states, in the folder or where the environment says."""
+        return store_of(self.path)
 
     @property
     def catalogue(self) -> Catalogue:
@@ -47,10 +50,23 @@ class Data(dg.ConfigurableResource):
         return self.catalogue.find(run_id)
 
 
+class Workers(dg.ConfigurableResource):
+    """Whoever simulates.
+
+    dask: `local`, `local:N` or the address of a scheduler; threads of the process that runs the step if it is empty.
+    """
+
+    dask: str = Field(default_factory=lambda: os.environ.get(DASK_VARIABLE, ""))
+
+    def opened(self) -> AbstractContextManager[Fanout]:
+        """Whoever simulates, while the context is open. Raises InputError as fanout_of does."""
+        return fanout_of(self.dask)
+
+
 def dbt_environment(data_root: Path) -> dict[str, str]:
     """The environment variables by which dbt finds the raw tables and the warehouse of a data folder."""
     return {
-        "PAYMENT_SIM_RAW": str(data_root / "raw"),
+        "PAYMENT_SIM_RAW": str(store_of(data_root).raw),
         "PAYMENT_SIM_WAREHOUSE": str(warehouse_file(data_root)),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }

@@ -1,21 +1,17 @@
-"""Days of a run from opening states to committed tables: load, simulate, frame, validate, write."""
+"""Days of a run from opening states to committed tables: each cut into chunks, which whoever is asked simulates."""
 
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import polars as pl
 
-from pipelines.contracts import CONTRACTS, ContractBroken, validate
-from pipelines.frames import MembersDay, frame_of
+from pipelines.chunks import ChunkDay, MemberDone, Refused, Staged, chunks_of
+from pipelines.contracts import CONTRACTS, ContractBroken
+from pipelines.fanout import Fanout, Threads
 from pipelines.raw_store import NewDay, RawStore
 from pipelines.runs import Member, Run
-from sim_engine import DayRecord, InputError, Problem, SystemState, __version__, run_day
+from sim_engine import InputError, Problem, SystemState, __version__
 from sim_engine.errors import ABSENT
-
-_TABLES_AT_ONCE = 2
-"""Of the tables of a day, how many are in memory: the largest two take as much as all others."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +38,8 @@ class StoredDay:
 class DayRefused(Exception):
     """A day whose tables break their contracts; nothing of it is stored.
 
-    heights: rows by table. frames: the tables that break their contracts. broken: those contracts by table.
+    Of the first chunk that has such tables, heights: rows by table. frames: the tables that break their contracts.
+    broken: those contracts by table.
     """
 
     def __init__(
@@ -81,12 +78,12 @@ def run_and_store_days(
     first_day: int,
     last_day: int,
     *,
-    workers: int | None = None,
-    on_member: Callable[[], None] | None = None,
+    fanout: Fanout | None = None,
+    on_member: MemberDone | None = None,
 ) -> Iterator[StoredDay]:
     """Simulates days first_day..last_day of a run from the stored closing of the day before, committing each.
 
-    workers: how many members are simulated at once, as many as there are cores if not given; it changes no byte.
+    fanout: who simulates the chunks, threads of this process if not given; it changes no byte.
     on_member: called after each simulated day of one member, by the thread that called this.
     Raises InputError, before anything is stored, if the day before is not there or belongs to another scenario or
     engine version, or if the first day cannot be simulated; RunStopped if a later one cannot; and DayRefused if a
@@ -95,74 +92,62 @@ def run_and_store_days(
     if last_day >= run.days:
         remedy = f"the run's days are 0..{run.days - 1}; raise them in the file and run it again from day 0"
         raise InputError(run.source, [Problem("day", last_day, remedy)])
-    states = opening_states(run, store, first_day)
-    for day in range(first_day, last_day + 1):
-        try:
-            simulated = _simulate_day(run, states, workers or _cores(), on_member)
-        except InputError as error:
-            refused = InputError(run.source, error.problems)
-            raise (refused if day == first_day else RunStopped(refused, day - first_day)) from error
-        states = [closing for _, closing in simulated]
-        stored = _store_day(run, store, day, simulated)
-        del simulated  # while the next day is simulated, this one's records are not needed
-        yield stored
+    fanout = fanout or Threads()
+    opening = _cut(run, opening_states(run, store, first_day))
+    fanout.check(store)
+    _clear(run, store)
+    try:
+        for day in range(first_day, last_day + 1):
+            try:
+                staged = _stage_day(run, store, day, opening, fanout, on_member)
+            except InputError as error:
+                refused = InputError(run.source, error.problems)
+                raise (refused if day == first_day else RunStopped(refused, day - first_day)) from error
+            NewDay(store, run.run_id, day, [chunk.attempt for chunk in staged]).commit()
+            opening = [chunk.closing or None for chunk in staged]
+            heights = {table: sum(chunk.heights[table] for chunk in staged) for table in CONTRACTS}
+            yield StoredDay(store, run.run_id, day, heights)
+    finally:
+        store.clear_staged(run.run_id)
 
 
-def _cores() -> int:
-    """How many cores this process may use, where the system says so; else how many there are."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _clear(run: Run, store: RawStore) -> None:
+    """Takes away what a crash left: days that are not committed may have more chunks than they will have now."""
+    store.drop_uncommitted(run.run_id)
+    store.clear_staged(run.run_id)
 
 
-def _simulate_day(
-    run: Run, states: list[SystemState], workers: int, on_member: Callable[[], None] | None
-) -> list[tuple[DayRecord, SystemState]]:
-    """A day of every member, several at a time: the engine's compiled code lets other threads run beside it.
+def _cut(run: Run, states: list[SystemState]) -> list[tuple[SystemState, ...] | None]:
+    """States of the members, as the run is cut into chunks."""
+    remaining = iter(states)
+    return [tuple(next(remaining) for _ in members) for members in chunks_of(run)]
 
-    Raises the InputError of the first member, in the order of the run, that has one.
+
+def _stage_day(
+    run: Run,
+    store: RawStore,
+    day: int,
+    opening: list[tuple[SystemState, ...] | None],
+    fanout: Fanout,
+    on_member: MemberDone | None,
+) -> list[Staged]:
+    """Has every chunk of a day simulated and staged.
+
+    Raises the InputError of the first member that has one, in the order of the run, and DayRefused with every contract
+    that the first chunk that breaks one breaks.
     """
-    with ThreadPoolExecutor(workers) as pool:
-        simulating = [
-            pool.submit(run_day, member.scenario, state) for member, state in zip(run.members, states, strict=True)
-        ]
-        simulated = []
-        try:
-            for member_day in simulating:
-                simulated.append(member_day.result())
-                if on_member:
-                    on_member()
-        finally:  # also if someone presses Ctrl-C
-            pool.shutdown(wait=False, cancel_futures=True)
-        return simulated
-
-
-def _store_day(run: Run, store: RawStore, day: int, simulated: list[tuple[DayRecord, SystemState]]) -> StoredDay:
-    """Commits a simulated day; each table is made, checked and written before memory is needed for the next.
-
-    Raises DayRefused with every contract that is broken.
-    """
-    members_day = MembersDay((member, record) for member, (record, _) in zip(run.members, simulated, strict=True))
-    new_day = NewDay(store, run.run_id, day)
-    frames: dict[str, pl.DataFrame] = {}
-    broken: dict[str, ContractBroken] = {}
-
-    def stage(table: str) -> int:
-        frame = frame_of(table, members_day)
-        try:
-            validate(table, frame)
-        except ContractBroken as error:
-            frames[table], broken[table] = frame, error
-        else:
-            new_day.stage(table, frame)
-        return frame.height
-
-    with ThreadPoolExecutor(_TABLES_AT_ONCE) as pool:
-        heights = dict(zip(CONTRACTS, pool.map(stage, CONTRACTS), strict=True))
-    if broken:
-        new_day.discard()
-        in_order = {table: broken[table] for table in CONTRACTS if table in broken}
-        raise DayRefused(run.run_id, day, heights, frames, in_order)
-    new_day.commit([(member.simulation_id, state) for member, (_, state) in zip(run.members, simulated, strict=True)])
-    return StoredDay(store, run.run_id, day, heights)
+    chunks = [
+        ChunkDay(store, run.run_id, day, number, members, states)
+        for number, (members, states) in enumerate(zip(chunks_of(run), opening, strict=True))
+    ]
+    staged = []
+    for outcome in fanout.staged(chunks, on_member):
+        if isinstance(outcome, Refused):
+            frames = {table: frame for table, (frame, _) in outcome.broken.items()}
+            broken = {table: contract for table, (_, contract) in outcome.broken.items()}
+            raise DayRefused(run.run_id, day, outcome.heights, frames, broken)
+        staged.append(outcome)
+    return staged
 
 
 def opening_states(run: Run, store: RawStore, day: int) -> list[SystemState]:

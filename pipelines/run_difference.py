@@ -4,11 +4,9 @@ Simulations are matched by arm and seed, so that the first part of simulation_id
 the table `simulations` says of engine, scenario and configuration is told apart: the other tables are what happened.
 """
 
-import filecmp
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -162,7 +160,7 @@ def _table_differences(
     found: dict[str, TableDifference] = {}
     for day in days:
         for table in EVENT_TABLES:
-            if table in found or _same_file(a.store.part(table, a.run_id, day), b.store.part(table, b.run_id, day)):
+            if table in found or _same_files(a, b, table, day):
                 continue
             rows_a = _placed(_read(a, table, day), [pair.id_a for pair in pairs])
             rows_b = _placed(_read(b, table, day), [pair.id_b for pair in pairs])
@@ -171,10 +169,16 @@ def _table_differences(
     return (found[table] for table in EVENT_TABLES if table in found)
 
 
-def _same_file(one: Path, other: Path) -> bool:
-    """Whether two parts are the same byte for byte: then their runs and simulations bear the same names as well."""
+def _same_files(a: StoredRun, b: StoredRun, table: str, day: int) -> bool:
+    """Whether two tables are the same byte for byte: then their runs and simulations bear the same names as well."""
+    parts_a, parts_b = (run.store.parts(table, run.run_id, day) for run in (a, b))
+    if len(parts_a) != len(parts_b):
+        return False
     try:
-        return filecmp.cmp(one, other, shallow=False)
+        for one, other in zip(parts_a, parts_b, strict=True):
+            if a.store.files.read([one]) != b.store.files.read([other]):
+                return False
+        return True
     except OSError:  # whoever reads them says what is wrong
         return False
 
@@ -182,7 +186,7 @@ def _same_file(one: Path, other: Path) -> bool:
 def _read(run: StoredRun, table: str, day: int) -> pl.DataFrame:
     """A table of a committed day; without rows if the version that stored the run did not have the table."""
     part = run.store.part(table, run.run_id, day)
-    if not part.parent.parent.is_dir():
+    if not run.store.has_table(table, run.run_id):
         return pl.DataFrame(schema=schema_of(table))
     try:
         return run.store.read_table(table, run.run_id, day)

@@ -62,8 +62,7 @@ def listed_runs(store: RawStore, warehouse: Warehouse) -> list[ListedRun]:
 
 def listed_run(store: RawStore, warehouse: Warehouse, run_id: str) -> ListedRun:
     """A run of which something is stored."""
-    commits = store.commits(run_id)
-    days = [day for day, _ in commits]
+    days, committed_at = store.days_stored(run_id), store.committed_at(run_id)
     try:
         stated = _stated(store, run_id, days[-1]) if days else None
         payments = sum(store.height("arrivals", run_id, day) for day in days)
@@ -78,7 +77,7 @@ def listed_run(store: RawStore, warehouse: Warehouse, run_id: str) -> ListedRun:
         payments=payments,
         size_bytes=store.size_of(run_id),
         engine_version=stated.engine_version if stated else None,
-        committed_at=datetime.fromtimestamp(max(moment for _, moment in commits) / 1e9, UTC) if commits else None,
+        committed_at=None if committed_at is None else datetime.fromtimestamp(committed_at, UTC),
         state=_state(store, run_id, days, stated),
         warehouse=warehouse.standing(run_id, store),
     )

@@ -25,6 +25,9 @@ Seed = Annotated[int, Field(ge=0, le=SEED_MAX)]
 SIMULATIONS_MAX = 100_000
 """Most that one run may have: more than a person means to ask for, and still held in memory."""
 
+CHUNK_SIZE = 64
+"""Simulations in a chunk unless a run says otherwise: enough for the cores of a machine, and little for its memory."""
+
 
 @dataclass(frozen=True)
 class Member:
@@ -49,6 +52,7 @@ class Run:
     """A run: simulations over the same days, in order of arm, then seed.
 
     source: the file that asks for it. overrides: by arm, the values that it states in place of the scenario's, by path.
+    chunk_size: how many members are simulated and stored together; the last may be fewer.
     """
 
     run_id: str
@@ -56,6 +60,7 @@ class Run:
     days: int
     members: tuple[Member, ...]
     overrides: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    chunk_size: int = CHUNK_SIZE
 
 
 class _Model(BaseModel):
@@ -141,6 +146,13 @@ class RunFile(_Model):
         description="Values by their path in the scenario; every arm is simulated with every combination of them",
         examples=[{"lsm.every_ticks": [1, 5, 20]}],
     )
+    chunk_size: Annotated[int, Unit("simulations")] = Field(
+        CHUNK_SIZE,
+        ge=1,
+        le=SIMULATIONS_MAX,
+        description="How many simulations are simulated, held in memory and stored together; what one worker is given",
+        examples=[8],
+    )
 
     @property
     def seeds_listed(self) -> tuple[int | None, ...]:
@@ -198,7 +210,8 @@ def _run_of_run_file(raw: dict[str, Any], path: Path, days: int | None, seed: in
     members = tuple(member for arm in arms for member in arm.members(stated.run_id, seeds))
     overrides = {arm.name: arm.overrides for arm in arms}
     assert len(overrides) == len(arms)
-    return Run(stated.run_id, path, members[0].scenario.stated.num_days, members, overrides)
+    days = members[0].scenario.stated.num_days
+    return Run(stated.run_id, path, days, members, overrides, stated.chunk_size)
 
 
 @dataclass(frozen=True, slots=True)

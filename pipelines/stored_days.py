@@ -68,11 +68,11 @@ class StoredDays(ABC):
 
 
 class RawStoreDays(StoredDays):
-    """The raw tables of a data folder; of a run, the days that are committed."""
+    """The raw tables of a store; of a run, the days that are committed."""
 
-    def __init__(self, root: Path) -> None:
-        super().__init__(root)
-        self._store = RawStore(root)
+    def __init__(self, store: RawStore) -> None:
+        super().__init__(store.root)
+        self._store = store
 
     def run_ids(self) -> list[str]:  # noqa: D102
         return self._store.run_ids()
@@ -93,10 +93,10 @@ class RawStoreDays(StoredDays):
         self, table: str, run_id: str, day: int, columns: Sequence[str], simulation_ids: Sequence[str] | None
     ) -> pl.DataFrame:
         part = self._store.part(table, run_id, day)
-        if not part.parent.parent.is_dir():  # the version that stored the run did not have the table
-            raise InputError(part, [other_version("is not there", run_id)])
         try:
-            rows = pl.scan_parquet(part, hive_partitioning=False)
+            if not self._store.has_table(table, run_id):  # the version that stored the run did not have the table
+                raise InputError(part, [other_version("is not there", run_id)])
+            rows = self._store.scan(table, run_id, day)
             found = rows.collect_schema()
             if odd := [column for column in columns if found.get(column) != schema_of(table)[column]]:
                 raise InputError(part, [other_version(f"has no such column {', '.join(odd)}", run_id)])

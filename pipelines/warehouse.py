@@ -18,8 +18,9 @@ from typing import Literal
 
 import duckdb
 
+from pipelines.files import remove_if_empty, replace_file
 from pipelines.places import DBT_FOLDER, warehouse_file
-from pipelines.raw_store import RawStore, remove_if_empty, replace_file
+from pipelines.raw_store import RawStore
 from sim_engine import InputError, Problem
 from sim_engine.errors import ABSENT
 

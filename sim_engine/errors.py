@@ -11,6 +11,9 @@ class _Absent:
     def __repr__(self) -> str:
         return "nothing"
 
+    def __reduce__(self) -> str:
+        return "ABSENT"  # in another process too, there is but one
+
 
 ABSENT = _Absent()
 """The value of a problem where the file says nothing."""
@@ -49,6 +52,9 @@ class InputError(ValueError):
         count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
         lines = "\n".join(f"  {problem}" for problem in problems)
         super().__init__(f"{self.source}: {count}\n{lines}")
+
+    def __reduce__(self) -> tuple[type["InputError"], tuple[str, tuple[Problem, ...]]]:
+        return type(self), (self.source, self.problems)  # an exception is pickled by its message else
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:

@@ -1,3 +1,3 @@
 """The version of the settlement engine, recorded with every simulation it runs."""
 
-__version__ = "0.5.0"
+__version__ = "0.6.0"

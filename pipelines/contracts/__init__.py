@@ -80,6 +80,9 @@ class ContractBroken(Exception):
             f"{first['failure_case']!r} fails '{first['check']}'"
         )
 
+    def __reduce__(self) -> tuple[type["ContractBroken"], tuple[str, pl.DataFrame]]:
+        return type(self), (self.table, self.cases)  # an exception is pickled by its message else
+
 
 def validate(table: str, frame: pl.DataFrame) -> None:
     """Holds an eager frame against its table's contract. Raises ContractBroken with every failing value."""

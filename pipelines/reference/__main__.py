@@ -4,8 +4,8 @@ import json
 import sys
 
 from pipelines.dbt import manifest
+from pipelines.files import replace_file
 from pipelines.places import PROJECT_ROOT
-from pipelines.raw_store import replace_file
 from pipelines.reference.pages import pages
 
 

@@ -26,8 +26,8 @@ def table_page() -> str:
         "contract before a day is stored: types, nulls, allowed values, the key and the row laws; what needs "
         "several tables is tested by dbt ([mart_reference.md](mart_reference.md)). Money is in minor units "
         "(cents). A *tick* counts through all days of a simulation, from 0. Files lie at "
-        "`raw/<table>/run_id=<run>/day=<nnnn>/part-0.parquet` in the data folder; the run is a column of "
-        "`simulations` alone, elsewhere the folder says it.",
+        "`raw/<table>/run_id=<run>/day=<nnnn>/part-<k>.parquet` in the data folder or the store, one for each chunk of "
+        "the run; the run is a column of `simulations` alone, elsewhere the folder says it.",
         "\n".join(f"- {link(code(name))}: {grain_of(name)}" for name in CONTRACTS),
         *(_table(name) for name in CONTRACTS),
     )

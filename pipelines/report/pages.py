@@ -4,9 +4,10 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
+from pipelines.files import replace_file
 from pipelines.places import report_file
-from pipelines.raw_store import RawStore, replace_file
 from pipelines.report.page import made_from, page_of
+from pipelines.stores import store_of
 from pipelines.warehouse import Warehouse
 
 
@@ -38,7 +39,7 @@ class Pages:
         return hashlib.sha256((self._warehouse.built_from(run_id) or b"") + _makers_digest()).hexdigest()
 
     def _warning(self, run_id: str) -> str | None:
-        standing = self._warehouse.standing(run_id, RawStore(self._data_root))
+        standing = self._warehouse.standing(run_id, store_of(self._data_root))
         if standing == "absent":
             return "The last build of these marts did not come to its end: see Data quality, and build them again."
         if standing == "out of date":

@@ -7,7 +7,7 @@ import polars as pl
 
 from pipelines.contracts import CONTRACTS
 from pipelines.frames import MembersDay, frame_of
-from pipelines.raw_store import NewDay, RawStore
+from pipelines.raw_store import NewDay, NewPart, RawStore
 from pipelines.runs import Member
 from sim_engine import DayRecord, Scenario, SystemState, run_days
 
@@ -32,10 +32,11 @@ def write_day(
     closing: Sequence[tuple[str, SystemState]],
 ) -> None:
     """Commits a day of a run, all of whose tables are there, with its closing states."""
-    new_day = NewDay(store, run_id, day)
+    part = NewPart(store, run_id, day)
     for table, frame in frames.items():
-        new_day.stage(table, frame)
-    new_day.commit(closing)
+        part.stage(table, frame)
+    part.stage_closing(closing)
+    NewDay(store, run_id, day, [part.attempt]).commit()
 
 
 def run_all_days(scenario: Scenario) -> list[tuple[DayRecord, SystemState]]:

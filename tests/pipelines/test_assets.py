@@ -9,14 +9,14 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from pipelines import run_days
+from pipelines import chunks
 from pipelines.assets import CLOSING_STATE, raw_days
 from pipelines.checks import CONTRACT, raw_key
 from pipelines.contracts import CONTRACTS
 from pipelines.frames import MembersDay
 from pipelines.partitions import RANGE_END_TAG, RANGE_START_TAG, RUNS, partition_key, range_tags
 from pipelines.progress import ProgressInLog
-from pipelines.resources import Data
+from pipelines.resources import Data, Workers
 from pipelines.run_files import run_file
 from tests.helpers.stored_runs import SWAP
 
@@ -43,7 +43,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 @pytest.fixture
 def raw_only(data: Data) -> dg.JobDefinition:
-    resources = {"data": data, "progress": ProgressInLog()}
+    resources = {"data": data, "workers": Workers(), "progress": ProgressInLog()}
     job = dg.define_asset_job("raw_only", selection=dg.AssetSelection.assets(raw_days))
     return dg.Definitions(assets=[run_file, raw_days], resources=resources, jobs=[job]).resolve_job_def("raw_only")
 
@@ -69,8 +69,8 @@ class Simulated:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.days: list[int] = []
         self.breaks_down_on: list[int] = []
-        self._simulate = run_days.run_day
-        monkeypatch.setattr(run_days, "run_day", self)
+        self._simulate = chunks.run_day
+        monkeypatch.setattr(chunks, "run_day", self)
 
     def __call__(self, scenario: object, opening: object) -> object:
         day = opening.day  # type: ignore[attr-defined]
@@ -186,14 +186,14 @@ def test_a_day_cannot_start_without_the_one_before(launch: Launch, data: Data) -
 def test_a_broken_contract_stops_its_day_shows_the_rows_and_keeps_the_days_before(
     launch: Launch, data: Data, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make = run_days.frame_of
+    make = chunks.frame_of
 
     def with_a_gift_on_day_1(table: str, day: MembersDay) -> pl.DataFrame:
         frame = make(table, day)
         is_spoilt = table == "agent_days" and day.records[0].day == 1
         return frame.with_columns(pl.col("received_value") + 3) if is_spoilt else frame
 
-    monkeypatch.setattr(run_days, "frame_of", with_a_gift_on_day_1)
+    monkeypatch.setattr(chunks, "frame_of", with_a_gift_on_day_1)
     result = launch(0, 2)
     assert not result.success
     assert data.store.days_stored("swap") == [0]
@@ -310,7 +310,7 @@ def test_long_work_says_in_the_log_how_far_it_is(data: Data, instance: dg.Dagste
     result = dg.materialize(
         [raw_days],
         partition_key=partition_key("swap", 0),
-        resources={"data": data, "progress": EveryUnit()},
+        resources={"data": data, "workers": Workers(), "progress": EveryUnit()},
         instance=instance,
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
     )
@@ -337,7 +337,7 @@ def test_tables_asked_for_alone_are_still_written_and_recorded_whole(data: Data,
         [raw_days],
         selection=[raw_key("settlements")],
         partition_key=partition_key("swap", 0),
-        resources={"data": data, "progress": ProgressInLog()},
+        resources={"data": data, "workers": Workers(), "progress": ProgressInLog()},
         instance=instance,
     )
     assert result.success

@@ -14,10 +14,10 @@ import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 
-from pipelines import cli, run_days
+from pipelines import chunks, cli
 from pipelines.cli import main
 from pipelines.places import DATA_VARIABLE, PROJECT_ROOT
-from pipelines.raw_store import NewDay, RawStore
+from pipelines.raw_store import NewDay, NewPart, RawStore
 from sim_engine import InputError, Problem, __version__
 from sim_engine.bounds import DAYS_MAX, SEED_MAX
 
@@ -156,14 +156,14 @@ def test_a_shorter_run_leaves_no_day_of_a_longer_one_behind(data: Path) -> None:
 
 
 def die_on_day_1(monkeypatch: pytest.MonkeyPatch) -> None:
-    simulate = run_days.run_day
+    simulate = chunks.run_day
 
     def die(scenario: Any, state: Any) -> Any:
         if state.day == 1:
             raise KeyboardInterrupt
         return simulate(scenario, state)
 
-    monkeypatch.setattr(run_days, "run_day", die)
+    monkeypatch.setattr(chunks, "run_day", die)
 
 
 def test_a_crash_while_a_run_is_repeated_loses_no_day(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,7 +205,7 @@ def test_a_simulation_that_the_file_holds_is_refused_before_anything_is_simulate
     assert payment_sim(*persist).exit_code == 0
     before = file.read_bytes()
     with monkeypatch.context() as patched:
-        patched.setattr(run_days, "run_day", None)
+        patched.setattr(chunks, "run_day", None)
         result = payment_sim(*persist)
     assert result.exit_code == 2
     assert result.stderr == (
@@ -221,13 +221,13 @@ def test_a_simulation_that_the_file_holds_is_refused_before_anything_is_simulate
 
 
 def test_a_broken_contract_ends_with_1_and_shows_the_failing_rows(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    frame_of = run_days.frame_of
+    frame_of = chunks.frame_of
 
     def miscount(table: str, day: Any) -> pl.DataFrame:
         frame = frame_of(table, day)
         return frame.with_columns(settled_value=pl.lit(-7, pl.Int64)) if table == "lsm_cycles" else frame
 
-    monkeypatch.setattr(run_days, "frame_of", miscount)
+    monkeypatch.setattr(chunks, "frame_of", miscount)
     result = payment_sim("run", "--config", RING)
     assert (result.exit_code, result.stdout) == (1, "")
     lines = result.stderr.splitlines()
@@ -243,12 +243,14 @@ def test_a_broken_contract_ends_with_1_and_shows_the_failing_rows(data: Path, mo
     assert RawStore(data).days_stored("three_bank_ring") == []
 
 
-@pytest.mark.parametrize("step", ["stage", "commit"])
-def test_a_full_disk_ends_with_1_and_a_message(data: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+@pytest.mark.parametrize("step", [(NewPart, "stage"), (NewPart, "stage_closing"), (NewDay, "commit")])
+def test_a_full_disk_ends_with_1_and_a_message(
+    data: Path, monkeypatch: pytest.MonkeyPatch, step: tuple[type, str]
+) -> None:
     def fill(*_: Any) -> None:
         raise OSError(28, "No space left on device", "data/raw")
 
-    monkeypatch.setattr(NewDay, step, fill)
+    monkeypatch.setattr(*step, fill)
     result = payment_sim("run", "--config", RING)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "Stopped: [Errno 28] No space left on device: 'data/raw'\n"

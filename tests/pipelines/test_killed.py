@@ -47,15 +47,15 @@ def of_states(source, target=None):
 
 place, call, *command = sys.argv[1:]
 call = int(call)
-from pipelines import raw_store, run_days
+from pipelines import chunks
 if place == "simulation":
-    die_at(call, run_days, "run_day")
+    die_at(call, chunks, "run_day")
 elif place == "table staged":
-    die_at(call, run_days, "validate")
+    die_at(call, chunks, "validate")
 elif place == "table write":
-    die_at(call, raw_store, "_replace", when=of_tables)
+    die_at(call, os, "replace", when=of_tables)
 elif place == "state write":
-    die_at(call, raw_store, "_replace", when=of_states)
+    die_at(call, os, "replace", when=of_states)
 elif place in ("dbt", "dbt and its child"):
     import pipelines.dbt, pipelines.marts
     original = pipelines.dbt.told_events

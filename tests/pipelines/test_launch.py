@@ -10,7 +10,7 @@ import duckdb
 import pytest
 from click.testing import CliRunner, Result
 
-from pipelines import run_days
+from pipelines import chunks
 from pipelines.cli import main
 from pipelines.places import DBT_FOLDER, PROJECT_ROOT, warehouse_file
 
@@ -67,9 +67,9 @@ def test_dbts_working_files_go_with_the_build_that_made_them(launched: tuple[Pat
 
 @pytest.mark.slow
 def test_a_failed_run_says_why_and_where_the_rest_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make = run_days.frame_of
+    make = chunks.frame_of
     monkeypatch.setattr(
-        run_days, "frame_of", lambda table, day: make(table, day)[1:, :-1] if table == "ticks" else make(table, day)
+        chunks, "frame_of", lambda table, day: make(table, day)[1:, :-1] if table == "ticks" else make(table, day)
     )
     result = pipeline(RING, tmp_path / "data")
     assert result.exit_code == 1

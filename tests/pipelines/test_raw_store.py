@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from pipelines.contracts import CONTRACTS, schema_of
-from pipelines.raw_store import NewDay, RawStore
+from pipelines.raw_store import NewDay, NewPart, RawStore
 from sim_engine import InputError, SystemState, run_day
 from tests.helpers.settling import scenario_of
 from tests.helpers.tables import frames_of_day, member_of, write_day
@@ -221,35 +221,38 @@ def test_what_cannot_be_removed_is_an_error_not_a_silence(store, monkeypatch):
 
 
 def staged(store: RawStore, content: Content, day: int = 0) -> NewDay:
-    new_day = NewDay(store, RUN, day)
+    part = NewPart(store, RUN, day)
     for table, frame in content[0].items():
-        new_day.stage(table, frame)
-    return new_day
+        part.stage(table, frame)
+    part.stage_closing([(NAME, content[1])])
+    return NewDay(store, RUN, day, [part.attempt])
 
 
 def test_what_is_staged_is_not_there_for_readers_until_it_is_committed(store):
     content = content_of(5)
     new_day = staged(store, content)
-    assert len(files_of(store)) == len(CONTRACTS)
+    assert len(files_of(store)) == len(CONTRACTS) + 1
     assert not [file for file in store.root.rglob("*.parquet") if not file.name.startswith(".")]
     assert store.days_stored(RUN) == []
-    new_day.commit([(NAME, content[1])])
+    new_day.commit()
     assert is_same(stored(store), content)
     assert len(files_of(store)) == len(CONTRACTS) + 1
 
 
-def test_discarding_a_first_day_leaves_nothing_of_its_run(store):
+def test_clearing_what_a_first_day_has_staged_leaves_nothing_of_its_run(store):
     store.prepare()
     before = sorted(store.root.rglob("*"))
-    staged(store, content_of(5)).discard()
+    staged(store, content_of(5))
+    store.clear_staged(RUN)
     assert sorted(store.root.rglob("*")) == before
 
 
-def test_discarding_a_day_leaves_what_was_stored(store):
+def test_clearing_what_is_staged_leaves_what_was_stored(store):
     days = three_days(store)
     before = sorted(store.root.rglob("*"))
-    staged(store, content_of(8, 1), 1).discard()
-    staged(store, content_of(8, 2), 3).discard()
+    staged(store, content_of(8, 1), 1)
+    staged(store, content_of(8, 2), 3)
+    store.clear_staged(RUN)
     assert sorted(store.root.rglob("*")) == before
     assert all(is_same(stored(store, day), content) for day, content in enumerate(days))
 

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines import run_days
+from pipelines import chunks, run_days
 from pipelines.contracts import CONTRACTS
+from pipelines.fanout import Threads
 from pipelines.raw_store import RawStore
 from pipelines.run_days import DayRefused, RunStopped, opening_states, reusable_day, run_and_store_days
 from pipelines.runs import Member, Run, load_run
@@ -317,14 +318,14 @@ def test_a_stored_day_is_reused_only_where_simulating_it_would_give_the_same(run
 
 def spoil(monkeypatch, day: int, **spoilt: pl.Expr) -> None:
     """Replaces columns of tables, named as table__column, on one day."""
-    whole = run_days.frame_of
+    whole = chunks.frame_of
 
     def frame_of(table, members_day):
         changes = {name.partition("__")[2]: to for name, to in spoilt.items() if name.startswith(f"{table}__")}
         frame = whole(table, members_day)
         return frame.with_columns(**changes) if members_day.records[0].day == day else frame
 
-    monkeypatch.setattr(run_days, "frame_of", frame_of)
+    monkeypatch.setattr(chunks, "frame_of", frame_of)
 
 
 def test_a_day_that_breaks_a_contract_is_not_stored(run, store, monkeypatch):
@@ -369,7 +370,7 @@ def test_a_refused_day_leaves_what_was_stored_of_it_before(run, store, monkeypat
 def test_how_many_members_are_simulated_at_once_changes_no_byte(run, tmp_path):
     stores = {workers: RawStore(tmp_path / str(workers)) for workers in (1, 2, 4)}
     for workers, store in stores.items():
-        assert len(list(run_and_store_days(run, store, 0, 2, workers=workers))) == 3
+        assert len(list(run_and_store_days(run, store, 0, 2, fanout=Threads(workers)))) == 3
     files = files_of(stores[1].root)
     assert len(files) == 3 * (len(CONTRACTS) + 1)
     assert files_of(stores[2].root) == files
@@ -389,8 +390,8 @@ def test_members_keep_their_order_whichever_is_ready_first(run, store, tmp_path,
             others_done.release()
         return simulated
 
-    monkeypatch.setattr(run_days, "run_day", simulate)
-    list(run_and_store_days(run, store, 0, 0, workers=2))
+    monkeypatch.setattr(chunks, "run_day", simulate)
+    list(run_and_store_days(run, store, 0, 0, fanout=Threads(2)))
     monkeypatch.undo()
     plain = RawStore(tmp_path / "plain")
     store_days(run, plain, 0, 0)
@@ -399,7 +400,7 @@ def test_members_keep_their_order_whichever_is_ready_first(run, store, tmp_path,
 
 def test_progress_is_told_by_the_thread_that_asked(run, store):
     told = []
-    list(run_and_store_days(run, store, 0, 0, workers=2, on_member=lambda: told.append(threading.get_ident())))
+    list(run_and_store_days(run, store, 0, 0, fanout=Threads(2), on_member=lambda: told.append(threading.get_ident())))
     assert told == [threading.get_ident()] * 4
 
 
@@ -417,7 +418,7 @@ def refuse_members(monkeypatch, run: Run, *places: int, day: int = 0) -> list[in
         later_refused[place].set()
         raise InputError("scenario", [Problem("generate", place, "cannot be simulated")])
 
-    monkeypatch.setattr(run_days, "run_day", simulate)
+    monkeypatch.setattr(chunks, "run_day", simulate)
     return simulated
 
 
@@ -425,7 +426,7 @@ def test_the_first_member_that_is_refused_is_told_whichever_fails_first(run, sto
     refuse_members(monkeypatch, run, 1, 2)
     told = []
     with pytest.raises(InputError, match=r"generate: found 1; cannot be simulated"):
-        list(run_and_store_days(run, store, 0, 0, workers=4, on_member=lambda: told.append(1)))
+        list(run_and_store_days(run, store, 0, 0, fanout=Threads(4), on_member=lambda: told.append(1)))
     assert len(told) == 1
     assert files_of(store.root) == {}
 
@@ -440,7 +441,7 @@ def test_a_later_day_that_cannot_be_simulated_stops_the_run_after_those_stored(r
 def test_members_that_wait_for_their_turn_are_not_begun_after_a_failure(run, store, monkeypatch):
     simulated = refuse_members(monkeypatch, run, 0)
     with pytest.raises(InputError):
-        list(run_and_store_days(run, store, 0, 0, workers=1))
+        list(run_and_store_days(run, store, 0, 0, fanout=Threads(1)))
     assert len(simulated) <= 1  # the thread may have taken up the next before it heard of the failure
 
 

@@ -10,13 +10,13 @@ from dagster._core.definitions.data_version import CachingStaleStatusResolver
 from dagster._core.definitions.observe import observe
 from dagster._core.loader import LoadingContextForTest
 
-from pipelines import run_days
+from pipelines import chunks
 from pipelines.assets import CLOSING_STATE, raw_days
 from pipelines.checks import raw_key
 from pipelines.contracts import CONTRACTS
 from pipelines.partitions import RANGE_END_TAG, RANGE_START_TAG, RUNS, partition_key
 from pipelines.progress import ProgressInLog
-from pipelines.resources import Data
+from pipelines.resources import Data, Workers
 from pipelines.run_files import last_observed, observation_of, run_digest, run_file
 from pipelines.runs import load_run
 from tests.helpers.stored_runs import SWAP
@@ -49,7 +49,7 @@ class Instance:
         self.raw = raw
         self.definitions = dg.Definitions(
             assets=[run_file, raw],
-            resources={"data": self.data, "progress": ProgressInLog()},
+            resources={"data": self.data, "workers": Workers(), "progress": ProgressInLog()},
             jobs=[dg.define_asset_job("raw_only", selection=dg.AssetSelection.assets(raw))],
         )
 
@@ -148,14 +148,14 @@ def test_a_launch_observes_what_it_reads(dagster: Instance) -> None:
 def test_a_file_that_changes_while_it_is_simulated_leaves_stale_days(
     dagster: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    simulate = run_days.run_day
+    simulate = chunks.run_day
 
     def changing(scenario: object, opening: object) -> object:
         dagster.write_scenario(amount=6)
         dagster.observe("mine")
         return simulate(scenario, opening)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(run_days, "run_day", changing)
+    monkeypatch.setattr(chunks, "run_day", changing)
     assert dagster.launch(0, 2)
     assert dagster.statuses() == [STALE] * 3
 
@@ -170,14 +170,14 @@ def test_another_engine_version_makes_every_day_stale(dagster: Instance) -> None
 def test_days_before_a_failure_know_what_they_were_made_from(
     dagster: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    simulate, days = run_days.run_day, itertools.count()
+    simulate, days = chunks.run_day, itertools.count()
 
     def failing_from_day_2(scenario: object, opening: object) -> object:
         if next(days) >= 2:
             raise OSError("the machine went away")
         return simulate(scenario, opening)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(run_days, "run_day", failing_from_day_2)
+    monkeypatch.setattr(chunks, "run_day", failing_from_day_2)
     assert not dagster.launch(0, 2)
     assert dagster.statuses() == [FRESH, FRESH, MISSING]
     dagster.write_scenario(amount=6)

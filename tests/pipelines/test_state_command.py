@@ -321,7 +321,7 @@ def test_of_earlier_days_only_the_arrivals_that_are_asked_for_are_handed_on(fold
     places = stored_story(folder, LONG_WAIT, ticks_per_day=2, days=4, lsm="")
     wanted = pl.DataFrame({"simulation_id": [TOLD, TOLD], "transaction": ["T1", "T5"]})
     with persisted_days(places.file) as persisted:
-        for stored in (RawStoreDays(places.data), persisted):
+        for stored in (RawStoreDays(places.store), persisted):
             found = arrivals_outstanding_on(stored, "told", 3, wanted, ["simulation_id", "transaction", "day"])
             assert sorted(found.rows()) == [(TOLD, "T1", 0), (TOLD, "T5", 3)]
 

@@ -1,0 +1,143 @@
+"""Chunks simulated by the workers of Dask, on this machine or on others. Needs the extra `dask`."""
+
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from uuid import uuid4
+
+from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
+
+from pipelines.chunks import ChunkDay, MemberDone, Refused, Staged, stage
+from pipelines.fanout import cores
+from pipelines.files import Place, is_on_disk
+from pipelines.raw_store import RawStore
+from sim_engine import InputError, Problem
+from sim_engine.errors import ABSENT
+
+_LOCAL = re.compile(r"local(?::([1-9][0-9]{0,3}))?")
+_ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://[^/\s]+")
+_ANSWERS_WITHIN_SECONDS = 20
+
+
+class WorkersLost(ConnectionError):
+    """Dask lost the workers that a chunk was given to, one after the other; or the scheduler."""
+
+
+class Dask:
+    """Workers of Dask; each simulates a chunk in one thread, several if it has several threads.
+
+    client: connected to their scheduler. key: what stated which, as messages name it.
+    """
+
+    def __init__(self, client: Client, key: str) -> None:
+        self._client, self._key = client, key
+
+    def check(self, store: RawStore) -> None:
+        """Raises InputError if there is no worker, or if one does not see the store's folder."""
+        try:
+            self._client.wait_for_workers(1, timeout=_ANSWERS_WITHIN_SECONDS)
+        except TimeoutError:
+            raise self._refused("the scheduler has no worker; start some: dask worker ADDRESS --nthreads 1") from None
+        seen = _absolute(store.root) / f".seen-by-workers-{uuid4().hex}"
+        store.files.write(seen, b"")
+        try:
+            blind = sorted(worker for worker, sees in self._client.run(_sees, seen).items() if not sees)
+        finally:
+            store.files.remove([seen])
+            store.files.remove_empty(store.root)
+        if blind:
+            remedy = (
+                f"worker {blind[0]} does not see {store.root}; name a store that all machines reach, as "
+                "PAYMENT_SIM_STORE=s3://BUCKET/PREFIX, with its credentials in the environment of every worker"
+            )
+            raise self._refused(remedy)
+
+    def staged(self, chunks: Sequence[ChunkDay], on_member: MemberDone | None) -> Iterator[Staged | Refused]:
+        """What became of each chunk, in their order; members of a chunk are told of when all of it is staged."""
+        futures = [self._client.submit(_stage, _for_workers(chunk), pure=False, key=_name(chunk)) for chunk in chunks]
+        places = {future.key: place for place, future in enumerate(futures)}
+        wanted = len(futures)
+        try:
+            for future in as_completed(futures):
+                place = places[future.key]
+                if place >= wanted:
+                    continue
+                if future.status != "finished" or isinstance(future.result(), Refused):
+                    wanted = place + 1
+                    self._client.cancel(futures[wanted:])
+                elif on_member:
+                    for _ in chunks[place].members:
+                        on_member()
+            for future in futures[:wanted]:
+                yield self._result(future)
+        finally:
+            self._client.cancel(futures)
+
+    def _result(self, future: Future) -> Staged | Refused:
+        try:
+            result: Staged | Refused = future.result()
+            return result
+        except KilledWorker as lost:
+            said = f"{lost.allowed_failures + 1} workers died of the same chunk, for want of memory perhaps"
+            raise WorkersLost(f"{said}; make chunk_size smaller, or give workers more memory") from lost
+
+    def _refused(self, remedy: str) -> InputError:
+        return InputError("configuration", [Problem(self._key, ABSENT, remedy)])
+
+
+def dask_of(stated: str, key: str) -> AbstractContextManager[Dask]:
+    """The Dask that is stated: `local`, `local:N`, or a scheduler's address. Raises InputError as fanout_of does."""
+    local = _LOCAL.fullmatch(stated)
+    if local:
+        return _local_workers(int(local[1] or cores()), f"{key}={stated}")
+    if _ADDRESS.fullmatch(stated):
+        return _workers_of(stated, f"{key}={stated}")
+    remedy = "is no Dask; state local, local:N for N workers, or the address of a scheduler, as tcp://HOST:8786"
+    raise InputError("configuration", [Problem(f"{key}={stated}", ABSENT, remedy)])
+
+
+@contextmanager
+def _local_workers(number: int, key: str) -> Iterator[Dask]:
+    with (
+        LocalCluster(
+            n_workers=number, threads_per_worker=1, dashboard_address=None, silence_logs=logging.ERROR
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield Dask(client, key)
+
+
+@contextmanager
+def _workers_of(address: str, key: str) -> Iterator[Dask]:
+    try:
+        client = Client(address, timeout=_ANSWERS_WITHIN_SECONDS)
+    except (OSError, ValueError) as error:
+        remedy = f"no scheduler answers there ({error}); start one: dask scheduler"
+        raise InputError("configuration", [Problem(key, ABSENT, remedy)]) from error
+    with client:
+        yield Dask(client, key)
+
+
+def _stage(chunk: ChunkDay) -> Staged | Refused:
+    """What a worker does. The states stay in the store: the next day's worker, another perhaps, reads them there."""
+    outcome = stage(chunk, threads=1)
+    return outcome if isinstance(outcome, Refused) else replace(outcome, closing=())
+
+
+def _sees(file: Place) -> bool:
+    return file.exists()
+
+
+def _for_workers(chunk: ChunkDay) -> ChunkDay:
+    return replace(chunk, store=RawStore(_absolute(chunk.store.root)))
+
+
+def _absolute(root: Place) -> Place:
+    return root.absolute() if is_on_disk(root) else root
+
+
+def _name(chunk: ChunkDay) -> str:
+    """How Dask calls the task: by what it is of, and apart from the same chunk's of an earlier launch."""
+    return f"{chunk.run_id}-day-{chunk.day}-chunk-{chunk.number}-{uuid4().hex}"
