@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from uuid import uuid4
@@ -80,8 +81,12 @@ class Dask:
             result: Staged | Refused = future.result()
             return result
         except KilledWorker as lost:
-            said = f"{lost.allowed_failures + 1} workers died of the same chunk, for want of memory perhaps"
-            raise WorkersLost(f"{said}; make chunk_size smaller, or give workers more memory") from lost
+            raise WorkersLost(
+                f"{lost.allowed_failures + 1} workers died of the same chunk, for want of memory perhaps; "
+                "make chunk_size smaller, or give workers more memory"
+            ) from lost
+        except CancelledError as lost:
+            raise WorkersLost("the Dask scheduler was lost; launch again when it is back") from lost
 
     def _refused(self, remedy: str) -> InputError:
         return InputError("configuration", [Problem(self._key, ABSENT, remedy)])

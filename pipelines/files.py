@@ -11,10 +11,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 Place: TypeAlias = Path
 """Where a file or folder is: a path of this machine, or one of universal_pathlib below a URL, which is used as such."""
@@ -48,6 +51,12 @@ class Files(Protocol):
 
     def scan(self, files: Sequence[Place]) -> pl.LazyFrame:
         """The rows of Parquet files, in the files' order. Raises FileNotFoundError if one is not there."""
+
+    def schema(self, file: Place) -> dict[str, pl.DataType]:
+        """The columns of a Parquet file; its rows are not read. Raises OSError or a PolarsError if it has none."""
+
+    def height(self, files: Sequence[Place]) -> int:
+        """How many rows Parquet files have; these are not read. Raises OSError or a PolarsError as schema does."""
 
     def write(self, file: Place, content: bytes) -> None:
         """Writes a file that is to be moved to its place later."""
@@ -118,6 +127,12 @@ class Disk:
                 raise FileNotFoundError(f"{file} is not there")
         return pl.scan_parquet(list(files), hive_partitioning=False)
 
+    def schema(self, file: Place) -> dict[str, pl.DataType]:  # noqa: D102
+        return dict(pl.read_parquet_schema(file))
+
+    def height(self, files: Sequence[Place]) -> int:  # noqa: D102
+        return int(self.scan(files).select(pl.len()).collect().item())
+
     def write(self, file: Place, content: bytes) -> None:  # noqa: D102
         _make_folder(file.parent)
         file.write_bytes(content)
@@ -129,9 +144,10 @@ class Disk:
         _flush(file)
 
     def move(self, moves: Sequence[tuple[Place, Place]]) -> None:  # noqa: D102
-        for staged, place in moves:
-            os.replace(staged, place)
-            _flush(place.parent)
+        for folder, into_folder in groupby(moves, key=lambda move: move[1].parent):
+            for staged, place in into_folder:
+                os.replace(staged, place)
+            _flush(folder)
 
     def hold_same(self, pairs: Sequence[tuple[Place, Place]]) -> bool:  # noqa: D102
         return all(one.exists() and other.exists() and one.read_bytes() == other.read_bytes() for one, other in pairs)
@@ -160,7 +176,7 @@ class Objects:
 
     def __init__(self, root: Place) -> None:
         at_url: Any = root
-        self._fs = at_url.fs
+        self._root, self._fs = root, at_url.fs
 
     def listing(self, folder: Place) -> dict[str, File]:  # noqa: D102
         found = {}
@@ -171,22 +187,37 @@ class Objects:
 
     def folders_in(self, folder: Place) -> list[str]:  # noqa: D102
         try:
-            entries = self._fs.ls(_path(folder), detail=True)
+            entries = self._asked("ls", _path(folder), detail=True)
         except FileNotFoundError:
             return []
         return sorted(entry["name"].rstrip("/").rpartition("/")[2] for entry in entries if entry["type"] == "directory")
 
     def read(self, files: Sequence[Place]) -> list[bytes]:  # noqa: D102
         paths = [_path(file) for file in files]
-        content = self._fs.cat(paths)
+        content = self._asked("cat", paths)
         return [content[path] for path in paths]
 
     def scan(self, files: Sequence[Place]) -> pl.LazyFrame:  # noqa: D102
         parts = [pl.scan_parquet(BytesIO(content), hive_partitioning=False) for content in self.read(files)]
         return pl.concat(parts)
 
+    def schema(self, file: Place) -> dict[str, pl.DataType]:  # noqa: D102
+        empty: Any = pl.from_arrow(self._footer(file).schema.to_arrow_schema().empty_table())
+        return dict(empty.schema)
+
+    def height(self, files: Sequence[Place]) -> int:  # noqa: D102
+        return sum(self._footer(file).num_rows for file in files)
+
+    def _footer(self, file: Place) -> pq.FileMetaData:
+        """What stands at the end of a Parquet file: polars would read all of it."""
+        with self._asked("open", _path(file), "rb") as opened:
+            try:
+                return pq.read_metadata(opened)
+            except pa.ArrowInvalid as error:
+                raise OSError(f"{file} is no Parquet file: {error}") from error
+
     def write(self, file: Place, content: bytes) -> None:  # noqa: D102
-        self._fs.pipe_file(_path(file), content)
+        self._asked("pipe_file", _path(file), content)
 
     def write_table(self, file: Place, frame: pl.DataFrame) -> None:  # noqa: D102
         buffer = BytesIO()
@@ -196,11 +227,11 @@ class Objects:
     def move(self, moves: Sequence[tuple[Place, Place]]) -> None:  # noqa: D102
         staged = [_path(source) for source, _ in moves]
         if staged:
-            self._fs.copy(staged, [_path(place) for _, place in moves])
-            self._fs.rm(staged)
+            self._asked("copy", staged, [_path(place) for _, place in moves])
+            self._asked("rm", staged)
 
     def hold_same(self, pairs: Sequence[tuple[Place, Place]]) -> bool:  # noqa: D102
-        folders = {file.parent: self._facts_below(file.parent) for pair in pairs for file in pair}
+        folders = {folder: self._facts_below(folder) for folder in {file.parent for pair in pairs for file in pair}}
         for one, other in pairs:
             facts = [folders[file.parent].get(file.name) for file in (one, other)]
             if None in facts or len({found["size"] for found in facts if found}) > 1:
@@ -211,20 +242,29 @@ class Objects:
         return True
 
     def remove(self, files: Sequence[Place]) -> None:  # noqa: D102
-        present = [_path(file) for file in files if file.exists()]
+        present = [_path(file) for file in files if self._asked("exists", _path(file))]
         if present:
-            self._fs.rm(present)
+            self._asked("rm", present)
 
     def remove_tree(self, folder: Place) -> None:  # noqa: D102
-        if files := self._fs.find(_path(folder)):
-            self._fs.rm(files)
+        if files := self._asked("find", _path(folder)):
+            self._asked("rm", files)
 
     def remove_empty(self, folder: Place) -> None:  # noqa: D102
         pass
 
+    def _asked(self, operation: str, *arguments: Any, **options: Any) -> Any:
+        """What an operation of the file system gives; whatever it raises is an OSError, as of a disk."""
+        try:
+            return getattr(self._fs, operation)(*arguments, **options)
+        except OSError:
+            raise
+        except Exception as error:  # each file system has its own
+            raise OSError(f"{self._root}: {' '.join(str(error).split()) or type(error).__name__}") from error
+
     def _facts_below(self, folder: Place) -> dict[str, dict[str, Any]]:
         """What the file system says of every file below a folder, by the file's path from there, ascending."""
-        found = self._fs.find(_path(folder), detail=True)
+        found = self._asked("find", _path(folder), detail=True)
         return {path.removeprefix(_path(folder)).lstrip("/"): found[path] for path in sorted(found)}
 
 

@@ -166,7 +166,7 @@ class RawStore:
 
     def height(self, table: str, run_id: str, day: int) -> int:
         """How many rows of a table there are for a run and day."""
-        return int(self.scan(table, run_id, day).select(pl.len()).collect().item())
+        return self.files.height(self.parts(table, run_id, day))
 
     def read_closing(self, run_id: str, day: int, chunk: int | None = None) -> dict[str, SystemState]:
         """The closing states of a run's day, or of one chunk of it, by simulation_id.
@@ -234,8 +234,7 @@ class RawStore:
     def _has_columns_of(self, table: str, part: Place) -> bool:
         """Whether a part is there, can be read and has the columns of a table's contract."""
         try:
-            with part.open("rb") as file:
-                return dict(pl.read_parquet_schema(file)) == dict(schema_of(table))
+            return self.files.schema(part) == dict(schema_of(table))
         except (OSError, pl.exceptions.PolarsError):
             return False
 
