@@ -1,7 +1,9 @@
 """Which runs a data folder holds. Read from marks, from the footers of tables and from the smallest table alone."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal
 
 import polars as pl
@@ -13,6 +15,7 @@ from sim_engine.errors import did_you_mean
 
 State = Literal["complete", "unfinished", "damaged"]
 
+_RUNS_ASKED_AT_ONCE = 8
 _STATED = ["scenario", "num_days", "engine_version"]
 
 
@@ -57,7 +60,8 @@ class _Stated:
 
 def listed_runs(store: RawStore, warehouse: Warehouse) -> list[ListedRun]:
     """Every run of which something is stored, ascending by name."""
-    return [listed_run(store, warehouse, run_id) for run_id in store.run_ids()]
+    with ThreadPoolExecutor(_RUNS_ASKED_AT_ONCE) as pool:  # a store at a URL takes its time to answer
+        return list(pool.map(partial(listed_run, store, warehouse), store.run_ids()))
 
 
 def listed_run(store: RawStore, warehouse: Warehouse, run_id: str) -> ListedRun:

@@ -10,9 +10,10 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Literal
 
@@ -31,6 +32,7 @@ _NAMED_RUNS_MAX = 1000
 """Runs that a build names one by one: the environment, which names them, has room for about these."""
 _SAID_RUNS_MAX = 5
 _ASKED_EVERY_SECONDS = 0.5
+_RUNS_ASKED_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -114,12 +116,15 @@ class Warehouse:
         launched: runs that are to be built in any case. If nothing needs to be, all: whoever asks for a build without
         a reason wants it made anew.
         """
-        stored = store.run_ids()
-        left_out = tuple(run_id for run_id in stored if not store.fits_contracts(run_id))
-        built = self.marked_runs()
+        stored, built = store.run_ids(), self.marked_runs()
+        known = sorted({*stored, *built})
+        with ThreadPoolExecutor(_RUNS_ASKED_AT_ONCE) as pool:  # a store at a URL takes its time to answer
+            fits = list(pool.map(store.fits_contracts, stored))
+            standings = list(pool.map(partial(self.standing, store=store), known))
+        left_out = tuple(run_id for run_id, fitting in zip(stored, fits, strict=True) if not fitting)
         of_these_models = all(_models_of(self._mark(run_id)) == models_version() for run_id in built)
-        changed = {run_id for run_id in {*stored, *built} if self.standing(run_id, store) != "current"} | {*launched}
-        changed -= {*left_out}
+        changed = {run_id for run_id, standing in zip(known, standings, strict=True) if standing != "current"}
+        changed = (changed | {*launched}) - {*left_out}
         if built and self.file.exists() and of_these_models and 0 < len(changed) <= _NAMED_RUNS_MAX:
             return Build(tuple(sorted(changed)), whole=False, left_out=left_out)
         return Build(tuple(run_id for run_id in stored if run_id not in left_out), whole=True, left_out=left_out)
