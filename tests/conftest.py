@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -24,6 +25,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begins with the files of slow tests, so that in the end no process has minutes left while others have nothing."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+ON_THE_SAME_WAREHOUSE = {f"tests/dbt/{name}.py" for name in ("test_build", "test_formulas", "test_laws")}
+"""Files whose tests ask for `built`, which every process that runs one of them would build anew."""
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Where each file goes to one process, gives those files to one process together."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class FilesTogether(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return "built" if file in ON_THE_SAME_WAREHOUSE else file
+
+    return FilesTogether(config, log)
 
 
 @pytest.fixture(autouse=True)

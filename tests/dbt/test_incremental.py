@@ -1,6 +1,7 @@
 """Building run by run leaves what building everything at once does; a run that is built again is replaced, no more."""
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -99,31 +100,47 @@ def test_a_run_that_has_no_cycles_any_more_has_none_in_the_marts(step_by_step: D
     assert runs == ["second"]
 
 
-def test_building_one_run_leaves_the_rows_of_others_where_they_are(step_by_step: Dbt) -> None:
-    """Rows that are not replaced keep their places in the file."""
+@dataclass(frozen=True)
+class Beside:
+    """What building `first` did beside `second`, and what testing `second` then found: its days had been tampered with.
 
+    before, after: places of the rows of all runs but `first` in the file, by table.
+    """
+
+    before: dict[str, pl.DataFrame]
+    after: dict[str, pl.DataFrame]
+    outcome: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def beside(step_by_step: Dbt) -> Beside:
     def places() -> dict[str, pl.DataFrame]:
         tables = [t for t, rows in content(step_by_step).items() if rows.height and "run_id" in rows.columns]
         kept = "run_id <> 'first'"
         return {t: step_by_step.query(f'select rowid, run_id from "{t}" where {kept} order by rowid') for t in tables}
 
-    before = places()
-    assert sum(rows.height for rows in before.values()) > 100
-    built(step_by_step, "first")
-    after = places()
-    assert {table: rows.equals(after[table]) for table, rows in before.items()} == dict.fromkeys(before, True)
-
-
-def test_tests_look_at_the_runs_asked_for_alone(step_by_step: Dbt) -> None:
-    """A mistake in a run is found when that run is built, and does not keep others from being built."""
     part = RawStore(step_by_step.folder).part("ticks", "second", 0)
     sound = part.read_bytes()
     pl.read_parquet(part, hive_partitioning=False).with_columns(arrivals=pl.col("arrivals") + 1).write_parquet(part)
     try:
+        before = places()
         built(step_by_step, "first")
+        after = places()
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PAYMENT_SIM_RUNS", "second")
             result = step_by_step("test", "--select", "assert_tick_counts_equal_events")
-        assert outcomes(result)["assert_tick_counts_equal_events"] == "fail"
     finally:
         part.write_bytes(sound)
+    return Beside(before, after, outcomes(result))
+
+
+def test_building_one_run_leaves_the_rows_of_others_where_they_are(beside: Beside) -> None:
+    """Rows that are not replaced keep their places in the file."""
+    before, after = beside.before, beside.after
+    assert sum(rows.height for rows in before.values()) > 100
+    assert {table: rows.equals(after[table]) for table, rows in before.items()} == dict.fromkeys(before, True)
+
+
+def test_tests_look_at_the_runs_asked_for_alone(beside: Beside) -> None:
+    """A mistake in a run is found when that run is built, and does not keep others from being built."""
+    assert beside.outcome["assert_tick_counts_equal_events"] == "fail"

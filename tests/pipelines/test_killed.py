@@ -1,26 +1,34 @@
 """kill -9 at any step of a launch, then the launch again: tables as if nothing had happened, byte for byte.
 
-Each launch is a process of its own that ends itself, as the system would end it, when it comes to a given place.
+Each launch that is killed is a process of its own that ends itself, as the system would end it, when it comes to a
+given place. What pipelines leave is compared with what two launches at once left that nothing befell.
 """
 
 import os
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import duckdb
 import polars as pl
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from pipelines.checks import raw_key
+from pipelines.cli import main
 from pipelines.contracts import CONTRACTS
 from pipelines.lock import launch_lock
+from pipelines.partitions import RUNS, partition_key
 from pipelines.places import dagster_home, warehouse_file
 from pipelines.raw_store import RawStore
 from tests.dbt.warehouse import FIVE_BANKS
+from tests.pipelines.test_prune import instance_of
 
-RUN_ID = "killed"
+RUN_ID, OTHER = "killed", "other"
 DAYS = 2
 MEMBERS = 4
 
@@ -76,8 +84,8 @@ main(command)
 """
 
 
-def launch(place: str, call: int, *command: str) -> int:
-    """The exit code of a launch that dies at the given call of a place, or comes to its end."""
+def launch_to_die(place: str, call: int, *command: str) -> int:
+    """The exit code of a launch that dies at the given call of a place."""
     result = subprocess.run(
         [sys.executable, "-c", LAUNCH, place, str(call), *command],
         stdout=subprocess.DEVNULL,
@@ -85,6 +93,12 @@ def launch(place: str, call: int, *command: str) -> int:
         timeout=300,
     )
     return result.returncode
+
+
+def launch(*command: str) -> int:
+    """The exit code of a launch that nothing befalls; in this process, which has imported what it needs."""
+    with patch.dict(os.environ):  # the command names its data folder to the processes that it starts
+        return CliRunner().invoke(main, command).exit_code
 
 
 KILLED = -9
@@ -117,7 +131,7 @@ def raw_content(data: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, files: dict[str, Path]) -> dict[str, bytes]:
     data = tmp_path_factory.mktemp("undisturbed") / "data"
-    assert launch("nowhere", 0, "run", "--quiet", "--config", str(files["wanted"]), "--data", str(data)) == 0
+    assert launch("run", "--quiet", "--config", str(files["wanted"]), "--data", str(data)) == 0
     content = raw_content(data)
     assert len(content) == DAYS * (len(CONTRACTS) + 1)
     return content
@@ -127,7 +141,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, files: dict[str, Path]
 def stored_before(tmp_path_factory: pytest.TempPathFactory, files: dict[str, Path]) -> Path:
     """A data folder that holds the other run of the name."""
     data = tmp_path_factory.mktemp("before") / "data"
-    assert launch("nowhere", 0, "run", "--quiet", "--config", str(files["before"]), "--data", str(data)) == 0
+    assert launch("run", "--quiet", "--config", str(files["before"]), "--data", str(data)) == 0
     return data
 
 
@@ -159,7 +173,7 @@ def test_a_killed_run_that_is_run_again_is_as_if_undisturbed(
     if over_another:
         shutil.copytree(stored_before, data)
     wanted = ["run", "--quiet", "--config", str(files["wanted"]), "--data", str(data)]
-    assert launch(place, call, *wanted) == KILLED
+    assert launch_to_die(place, call, *wanted) == KILLED
 
     # Whatever is committed is whole: all tables of a day are those of one run, of this one or of the one before.
     store = RawStore(data)
@@ -170,7 +184,7 @@ def test_a_killed_run_that_is_run_again_is_as_if_undisturbed(
         }
         assert simulations == {tuple(sorted(store.read_closing(RUN_ID, day)))}
 
-    assert launch("nowhere", 0, *wanted) == 0
+    assert launch(*wanted) == 0
     assert raw_content(data) == undisturbed
 
 
@@ -180,24 +194,71 @@ def marts_content(data: Path) -> dict[str, pl.DataFrame]:
         return {table: connection.sql(f'select * from "{table}" order by all').pl() for table in tables}
 
 
+@dataclass(frozen=True)
+class Both:
+    """The wanted run and the same one under another name, launched at once while a third launch went on.
+
+    waiting: the first lines that each printed, before that one ended. exit_codes: how each ended. said: all the rest.
+    """
+
+    data: Path
+    waiting: list[list[str]]
+    exit_codes: list[int]
+    said: list[str]
+
+    def raw_content(self, run_id: str) -> dict[str, bytes]:
+        """Every file below raw and state but those of the other run."""
+        other = {RUN_ID: OTHER, OTHER: RUN_ID}[run_id]
+        return {place: content for place, content in raw_content(self.data).items() if f"run_id={other}/" not in place}
+
+    def marts_content(self, run_id: str) -> dict[str, pl.DataFrame]:
+        """Every table, without rows of the other run."""
+        marts = marts_content(self.data)
+        return {
+            table: rows.filter(pl.col("run_id") == run_id) if "run_id" in rows.columns else rows
+            for table, rows in marts.items()
+        }
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory, files: dict[str, Path]) -> Both:
+    data = tmp_path_factory.mktemp("both") / "data"
+    other = files["wanted"].with_name("other.yaml")
+    other.write_text(files["wanted"].read_text().replace(RUN_ID, OTHER))
+    home = dagster_home(data)
+    home.mkdir(parents=True)
+    with launch_lock(home, "the test"):  # until both wait: else the one may be done before the other has begun
+        processes = [
+            subprocess.Popen(
+                [str(Path(sys.executable).with_name("payment-sim")), "pipeline", str(file), "--data", str(data)],
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, "COLUMNS": "400"},
+            )
+            for file in (files["wanted"], other)
+        ]  # fmt: skip
+        waiting = [[process.stdout.readline() for _ in range(2)] for process in processes if process.stdout]
+    said = [process.communicate(timeout=300)[0] for process in processes]
+    return Both(data, waiting, [process.returncode for process in processes], said)
+
+
 @pytest.mark.slow
-def test_a_pipeline_killed_at_every_stage_ends_as_if_undisturbed(tmp_path: Path, files: dict[str, Path]) -> None:
+def test_a_pipeline_killed_at_every_stage_ends_as_if_undisturbed(
+    tmp_path: Path, files: dict[str, Path], both: Both
+) -> None:
     """One launch after another dies a little later, the last ones in the middle of building the marts."""
-    pipeline = ["pipeline", str(files["wanted"]), "--data"]
-    undisturbed = tmp_path / "undisturbed"
-    assert launch("nowhere", 0, *pipeline, str(undisturbed)) == 0
-    expected = marts_content(undisturbed)
+    assert both.exit_codes == [0, 0], both.said
+    expected = both.marts_content(RUN_ID)
     assert len(expected) >= 10
     assert expected["fct_transactions"].height > 100
 
     data = tmp_path / "killed"
+    pipeline = ["pipeline", str(files["wanted"]), "--data", str(data)]
     deaths = [("state write", 2), ("dbt", 20), ("dbt and its child", 100)]
     for place, call in deaths:
-        assert launch(place, call, *pipeline, str(data)) == KILLED, place
+        assert launch_to_die(place, call, *pipeline) == KILLED, place
         assert not (data / "built" / f"{RUN_ID}.json").exists(), place
-    assert launch("nowhere", 0, *pipeline, str(data)) == 0
+    assert launch(*pipeline) == 0
     assert (data / "built" / f"{RUN_ID}.json").exists()
-    assert raw_content(data) == raw_content(undisturbed)
+    assert raw_content(data) == both.raw_content(RUN_ID)
     found = marts_content(data)
     assert list(found) == list(expected)
     for table, rows in expected.items():
@@ -205,37 +266,53 @@ def test_a_pipeline_killed_at_every_stage_ends_as_if_undisturbed(tmp_path: Path,
 
 
 @pytest.mark.slow
-def test_two_launches_at_once_follow_one_another_and_lose_nothing(tmp_path: Path, files: dict[str, Path]) -> None:
-    data = tmp_path / "data"
-    other = files["wanted"].with_name("other.yaml")
-    other.write_text(files["wanted"].read_text().replace(RUN_ID, "other"))
-    home = dagster_home(data)
-    home.mkdir(parents=True)
-    with launch_lock(home, "the test"):  # until both wait: else the one may be done before the other has begun
-        both = [
-            subprocess.Popen(
-                [str(Path(sys.executable).with_name("payment-sim")), "pipeline", str(file), "--data", str(data)],
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, "COLUMNS": "400"},
-            )
-            for file in (files["wanted"], other)
-        ]  # fmt: skip
-        for process in both:
-            assert process.stdout is not None
-            said = [process.stdout.readline(), process.stdout.readline()]
-            assert f"Waiting for process {os.getpid()} (the test, since " in said[1], said
-    said = [process.communicate(timeout=300)[0] for process in both]
-    assert [process.returncode for process in both] == [0, 0], said
+def test_two_launches_at_once_follow_one_another_and_lose_nothing(both: Both) -> None:
+    assert len(both.waiting) == 2
+    for said in both.waiting:
+        assert f"Waiting for process {os.getpid()} (the test, since " in said[1], said
+    assert both.exit_codes == [0, 0], both.said
 
-    store = RawStore(data)
-    assert [store.days_stored(run_id) for run_id in (RUN_ID, "other")] == [[0, 1], [0, 1]]
-    marts = marts_content(data)
+    store = RawStore(both.data)
+    assert [store.days_stored(run_id) for run_id in (RUN_ID, OTHER)] == [[0, 1], [0, 1]]
+    marts = marts_content(both.data)
     for table in ("fct_transactions", "fct_lsm_cycles", "fct_lsm_effectiveness_days"):
         rows = marts[table]
         of_one, of_other = (
             rows.filter(pl.col("run_id") == run_id)
             .drop("run_id")
             .with_columns(pl.col("simulation_id").str.split(".").list.slice(1))
-            for run_id in (RUN_ID, "other")
+            for run_id in (RUN_ID, OTHER)
         )
         assert of_one.height > 0
         assert of_one.equals(of_other), table
+
+
+@pytest.mark.slow
+def test_after_pipelines_a_pruned_run_leaves_the_marts_exactly_the_rows_of_the_other(
+    tmp_path: Path, both: Both
+) -> None:
+    data = Path(shutil.copytree(both.data, tmp_path / "data"))
+
+    def rows() -> dict[str, dict[str, pl.DataFrame]]:
+        return {
+            table: {run_id: rows.filter(pl.col("run_id") == run_id) for run_id in (RUN_ID, OTHER)}
+            for table, rows in marts_content(data).items()
+            if "run_id" in rows.columns
+        }
+
+    before = rows()
+    assert len(before) >= 8
+    assert {table: one[OTHER].height for table, one in before.items()} == {
+        table: one[RUN_ID].height for table, one in before.items()
+    }
+    assert sum(one[RUN_ID].height > 0 for one in before.values()) >= 7
+    assert launch("prune", OTHER, "--yes", "--data", str(data)) == 0
+    after = rows()
+    assert list(after) == list(before)
+    assert {table: one[OTHER].height for table, one in after.items()} == dict.fromkeys(before, 0)
+    assert [table for table, one in after.items() if not one[RUN_ID].equals(before[table][RUN_ID])] == []
+    assert list(data.rglob(f"*{OTHER}*")) == []
+    with instance_of(data) as instance:
+        assert list(instance.get_dynamic_partitions(str(RUNS.name))) == [RUN_ID]
+        kept = {partition_key(RUN_ID, day) for day in range(DAYS)}
+        assert [instance.get_materialized_partitions(raw_key(table)) for table in CONTRACTS] == [kept] * len(CONTRACTS)

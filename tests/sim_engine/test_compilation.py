@@ -1,9 +1,7 @@
 """The engine can be compiled before anyone waits for it."""
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -16,29 +14,52 @@ for path, days in (("tests/golden/golden_day.yaml", 2), ("scenarios/bilateral_li
     print(len(list(run_days(scenario, SystemState.opening(scenario), days))))
 """
 
+COMPILED = """
+import gc
+from numba.core.caching import NullCache
+from numba.core.dispatcher import Dispatcher
 
-def run_python(*arguments: str, cache: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        check=True,
-        capture_output=True,
-        text=True,
-        cwd=PROJECT_ROOT,
-        env={**os.environ, "NUMBA_CACHE_DIR": str(cache)},
-    )
+def compiled():
+    "What is kept in numba's cache: by name, for which types there is machine code here, and how often it was compiled."
+    kept = [one for one in gc.get_objects() if isinstance(one, Dispatcher) and not isinstance(one._cache, NullCache)]
+    return {
+        one.__name__: (one.signatures, sum(one.stats.cache_hits.values()), sum(one.stats.cache_misses.values()))
+        for one in sorted(kept, key=lambda one: one.__name__) if one.signatures
+    }
+"""
+
+CALLED = ["draw", "merge", "run_behaved_day", "run_plain_day"]
+
+
+def run_python(code: str) -> list[str]:
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=PROJECT_ROOT)
     assert done.stderr == ""
-    return done.stdout
-
-
-def compiled_code(cache: Path) -> dict[Path, int]:
-    """Files of machine code with the time of their last change."""
-    return {file: file.stat().st_mtime_ns for file in cache.rglob("*.nbc")}
+    return done.stdout.splitlines()
 
 
 @pytest.mark.slow
-def test_nothing_is_left_to_compile_after_compilation(tmp_path):
-    run_python("-m", "sim_engine.compilation", cache=tmp_path)
-    compiled = compiled_code(tmp_path)
-    assert len(compiled) == 4  # draw, merge, the plain day and the one in which banks behave
-    assert run_python("-c", A_DAY_OF_EVERYTHING, cache=tmp_path) == "2\n1\n"
-    assert compiled_code(tmp_path) == compiled
+def test_nothing_is_left_to_compile_after_compilation() -> None:
+    before, *days, after, names = run_python(f"""
+{COMPILED}
+from sim_engine.compilation import compile_engine
+compile_engine()
+print(compiled())
+{A_DAY_OF_EVERYTHING}
+print(compiled())
+print(list(compiled()))
+""")
+    assert days == ["2", "1"]
+    assert names == str(CALLED)
+    assert after == before
+
+
+@pytest.mark.slow
+def test_what_is_compiled_is_found_by_the_next_process() -> None:
+    run_python("from sim_engine.compilation import compile_engine; compile_engine()")
+    *days, found = run_python(f"""
+{A_DAY_OF_EVERYTHING}
+{COMPILED}
+print([(name, len(types), hits, misses) for name, (types, hits, misses) in compiled().items()])
+""")
+    assert days == ["2", "1"]
+    assert found == str([(name, 1, 1, 0) for name in CALLED])
