@@ -10,11 +10,13 @@ from pathlib import Path
 import dagster as dg
 import sqlalchemy as sa
 
+from pipelines.fanout import DASK_VARIABLE, fanout_of
 from pipelines.files import replace_file
 from pipelines.partitions import register_runs
 from pipelines.places import DATA_VARIABLE, PROJECT_ROOT, dagster_home
 from pipelines.resources import Data
 from pipelines.schedules import nightly_schedule
+from pipelines.stores import store_of
 from sim_engine import InputError, Problem
 from sim_engine.errors import ABSENT
 
@@ -43,8 +45,11 @@ def home_with_runs(data_root: Path) -> Path:
 
     The runs that can be found are registered as partitions. Raises InputError if the environment is wrong.
     """
-    nightly_schedule()  # a wrong time is said here, where Dagster would come up without any definition
     data_root = data_root.absolute()
+    # What is wrong is said here, where Dagster would come up without any definition; servers may be started later.
+    nightly_schedule()
+    store_of(data_root)
+    fanout_of(os.environ.get(DASK_VARIABLE, ""))
     prepare_dagster_home(data_root)
     with dg.DagsterInstance.get() as instance:
         register_runs(instance, Data(data_root=str(data_root)).catalogue.run_ids())

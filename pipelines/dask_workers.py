@@ -44,13 +44,15 @@ class Dask:
         seen = _absolute(store.root) / f".seen-by-workers-{uuid4().hex}"
         store.files.write(seen, b"")
         try:
-            blind = sorted(worker for worker, sees in self._client.run(_sees, seen).items() if not sees)
+            found = self._client.run(_sees, seen, on_error="return")
         finally:
             store.files.remove([seen])
             store.files.remove_empty(store.root)
+        blind = sorted(worker for worker, sees in found.items() if sees is not True)
         if blind:
+            why = f" ({' '.join(str(found[blind[0]]).split())})" if isinstance(found[blind[0]], Exception) else ""
             remedy = (
-                f"worker {blind[0]} does not see {store.root}; name a store that all machines reach, as "
+                f"worker {blind[0]} does not see {store.root}{why}; name a store that all machines reach, as "
                 "PAYMENT_SIM_STORE=s3://BUCKET/PREFIX, with its credentials in the environment of every worker"
             )
             raise self._refused(remedy)
@@ -59,22 +61,31 @@ class Dask:
         """What became of each chunk, in their order; members of a chunk are told of when all of it is staged."""
         futures = [self._client.submit(_stage, _for_workers(chunk), pure=False, key=_name(chunk)) for chunk in chunks]
         places = {future.key: place for place, future in enumerate(futures)}
+        outcomes: dict[int, Staged | Refused] = {}
         wanted = len(futures)
         try:
             for future in as_completed(futures):
                 place = places[future.key]
                 if place >= wanted:
                     continue
-                if future.status != "finished" or isinstance(future.result(), Refused):
+                if future.status == "finished":
+                    outcomes[place] = self._result(future)
+                    future.release()  # else it would be done again if its worker were lost now
+                if not isinstance(outcomes.get(place), Staged):
                     wanted = place + 1
-                    self._client.cancel(futures[wanted:])
+                    self._client.cancel(self._not_begun(futures[wanted:]))
                 elif on_member:
                     for _ in chunks[place].members:
                         on_member()
-            for future in futures[:wanted]:
-                yield self._result(future)
+            for place, future in enumerate(futures[:wanted]):
+                yield outcomes[place] if place in outcomes else self._result(future)
         finally:
             self._client.cancel(futures)
+
+    def _not_begun(self, futures: Sequence[Future]) -> list[Future]:
+        """Those that no worker has. What a worker has would go on all the same, and stage what nobody clears away."""
+        begun = {key for keys in self._client.processing().values() for key in keys}
+        return [future for future in futures if future.key not in begun]
 
     def _result(self, future: Future) -> Staged | Refused:
         try:
@@ -118,7 +129,7 @@ def _local_workers(number: int, key: str) -> Iterator[Dask]:
 def _workers_of(address: str, key: str) -> Iterator[Dask]:
     try:
         client = Client(address, timeout=_ANSWERS_WITHIN_SECONDS)
-    except (OSError, ValueError) as error:
+    except (OSError, TypeError, ValueError) as error:  # a TypeError, where an address of tls:// has no certificates
         remedy = f"no scheduler answers there ({error}); start one: dask scheduler"
         raise InputError("configuration", [Problem(key, ABSENT, remedy)]) from error
     with client:

@@ -15,7 +15,7 @@ import polars as pl
 from dagster._core.storage.dagster_run import FINISHED_STATUSES
 from rich.console import Console
 
-from pipelines.dagster_home import prepare_dagster_home
+from pipelines.dagster_home import home_with_runs, prepare_dagster_home
 from pipelines.fanout import DASK_VARIABLE, check_fanout
 from pipelines.lock import launch_lock
 from pipelines.partitions import range_tags, register_runs
@@ -158,13 +158,9 @@ def _end_dead_launches(instance: dg.DagsterInstance) -> None:
 
 def open_ui(data_root: Path, port: int) -> None:
     """Becomes the Dagster UI on loopback, with the project's runs and scenarios as partitions to launch."""
-    # What the environment says is refused here, where Dagster would come up without any definition.
-    nightly_schedule()
     check_reachable(store_of(data_root), writing=True)
     check_fanout(os.environ.get(DASK_VARIABLE, ""))
-    prepare_dagster_home(data_root)
-    with dg.DagsterInstance.get() as instance:
-        register_runs(instance, Data(data_root=str(data_root)).catalogue.run_ids())
+    home_with_runs(data_root)
     dagster = str(Path(sys.executable).with_name("dagster"))
     workspace = str(PROJECT_ROOT / "workspace.yaml")
     os.chdir(PROJECT_ROOT)

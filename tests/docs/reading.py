@@ -14,6 +14,29 @@ NOT_RUN = {
     ("docs/concepts.md", "release policy                    sender has the liquidity"): "a drawing",
     ("docs/concepts.md", "A ───── 50,000 ────▶ B          each pays 50,000 and receives 50,000:"): "a drawing",
     ("docs/first_experiment.md", "make setup"): "installs; whoever runs this test has done it",
+    ("docs/deployment.md", "python3 -m venv .venv"): "installs; whoever runs this test has done it",
+    (
+        "docs/deployment.md",
+        "PAYMENT_SIM_DATA=/srv/payment-sim",
+    ): "variables, held by tests/pipelines/test_deployment.py",
+    ("docs/deployment.md", "chmod 600 deployment.env"): "changes the shell that it is given in",
+    ("docs/deployment.md", "sudo -u postgres createuser --pwprompt dagster"): "asks for a password",
+    ("docs/deployment.md", ".venv/bin/payment-sim home"): (
+        "starts servers; tests/pipelines/test_deployment.py has each program read its options"
+    ),
+    ("docs/deployment.md", "POSTGRES_PASSWORD=PASSWORD"): "variables, held by tests/pipelines/test_deployment.py",
+    (
+        "docs/deployment.md",
+        "docker compose --file docs/deployment/compose.yaml --env-file deployment.env up --build --detach",
+    ): "needs Docker; tests/pipelines/test_deployment.py holds the file against the project",
+    (
+        "docs/deployment.md",
+        ".venv/bin/dask scheduler --host 10.0.0.1 --port 8786 --dashboard-address 127.0.0.1:8787",
+    ): "is for other machines; tests/pipelines/test_deployment.py has each program read its options",
+    ("docs/deployment.md", "PAYMENT_SIM_DASK=tls://10.0.0.1:8786"): (
+        "variables, held by tests/pipelines/test_deployment.py"
+    ),
+    ("docs/deployment.md", ".venv/bin/dagster instance migrate"): "needs a deployment that an upgrade has stopped",
     (
         "README.md",
         "scenarios/*.yaml   runs/*.yaml           what to simulate: banks, payments, rules; arms and seeds",
