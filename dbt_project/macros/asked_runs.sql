@@ -18,6 +18,14 @@
 {%- endif -%}
 {%- endmacro %}
 
+{#- What keeps a model that reads raw files to the runs asked for, where it is a table; a view is of all runs. -#}
+{% macro where_asked() -%}
+{%- set runs = asked_runs() -%}
+{%- if runs and config.get('materialized') == 'incremental' %}
+where run_id in ({{ runs }})
+{%- endif -%}
+{%- endmacro %}
+
 {#- The incremental strategy `replace_runs`: every row of the runs asked for goes, also where nothing comes instead. -#}
 {% macro get_incremental_replace_runs_sql(arguments) -%}
 {%- set columns = arguments['dest_columns'] | map(attribute='quoted') | join(', ') -%}

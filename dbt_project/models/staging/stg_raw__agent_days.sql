@@ -25,4 +25,4 @@ select
     cost_overdue,
     cost_collateral,
     cost_unsettled
-from {{ source('raw', 'agent_days') }}
+from {{ source('raw', 'agent_days') }}{{ where_asked() }}

@@ -10,4 +10,4 @@ select
     posted_collateral,
     haircut_bp,
     policy
-from {{ source('raw', 'agents') }}
+from {{ source('raw', 'agents') }}{{ where_asked() }}

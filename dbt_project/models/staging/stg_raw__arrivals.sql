@@ -12,4 +12,4 @@ select
     arrival_seq,
     deadline_tick,
     parent
-from {{ source('raw', 'arrivals') }}
+from {{ source('raw', 'arrivals') }}{{ where_asked() }}

@@ -11,4 +11,4 @@ select
     posted_before,
     posted_after,
     reason
-from {{ source('raw', 'collateral_events') }}
+from {{ source('raw', 'collateral_events') }}{{ where_asked() }}

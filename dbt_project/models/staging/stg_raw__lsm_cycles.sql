@@ -16,4 +16,4 @@ select
     min_amount,
     settled_value,
     total_value
-from {{ source('raw', 'lsm_cycles') }}
+from {{ source('raw', 'lsm_cycles') }}{{ where_asked() }}

@@ -19,4 +19,4 @@ select
     queue_value_after,
     value_bound,
     hit_limit
-from {{ source('raw', 'lsm_runs') }}
+from {{ source('raw', 'lsm_runs') }}{{ where_asked() }}

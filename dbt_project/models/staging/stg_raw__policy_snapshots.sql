@@ -7,4 +7,4 @@ select
     policy,
     parameters,
     policy_hash
-from {{ source('raw', 'policy_snapshots') }}
+from {{ source('raw', 'policy_snapshots') }}{{ where_asked() }}

@@ -11,4 +11,4 @@ select
     entry_seq,
     outcome,
     wait_reason
-from {{ source('raw', 'queue_snapshots') }}
+from {{ source('raw', 'queue_snapshots') }}{{ where_asked() }}

@@ -12,4 +12,4 @@ select
     lsm_pass,
     cycle_seq,
     wait_reason
-from {{ source('raw', 'settlements') }}
+from {{ source('raw', 'settlements') }}{{ where_asked() }}

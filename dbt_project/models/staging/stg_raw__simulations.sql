@@ -13,4 +13,4 @@ select
     num_agents,
     engine_version,
     config
-from {{ source('raw', 'simulations') }}
+from {{ source('raw', 'simulations') }}{{ where_asked() }}

@@ -23,4 +23,4 @@ select
     queue2_size,
     queue2_value,
     intraday_credit_used
-from {{ source('raw', 'ticks') }}
+from {{ source('raw', 'ticks') }}{{ where_asked() }}
