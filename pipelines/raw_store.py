@@ -108,13 +108,13 @@ class RawStore:
         return bool(self._matching(_PART, self.raw / table / f"run_id={run_id}"))
 
     def is_whole(self, run_id: str) -> bool:
-        """Whether every committed day of a run has, for all its chunks, its parts of each table that the run has."""
+        """Whether every committed day of a run has as many states as parts of each table that the run has, by chunk."""
         states_folder, *folders = self._folders_of(run_id)
         states = {(int(found[1]), int(found[2] or 0)) for found in self._matching(_STATES, states_folder)}
         days = {day for day, chunk in states if chunk == 0}
         expected = {(day, chunk) for day, chunk in states if day in days}
         tables = [{(int(part[1]), int(part[2])) for part in self._matching(_PART, folder)} for folder in folders]
-        return all(expected <= parts for parts in tables if parts)
+        return all(expected == {at for at in parts if at[0] in days} for parts in tables if parts)
 
     def size_of(self, run_id: str) -> int:
         """Bytes of everything that is stored of a run, closing states included."""

@@ -51,7 +51,7 @@ def _place(url: str) -> Place:
         return Path(rest).absolute()
     if "@" in rest or "?" in rest:  # not repeated: what stands there may be a secret
         raise _refused("may hold no user, password or query; credentials are read from the environment alone")
-    if not rest.strip("/"):
+    if not rest.strip("/ ") or (protocol in _EXTRAS and rest.startswith("/")):
         raise _refused("names no bucket or folder; state one, as s3://BUCKET/PREFIX", url)
     _check_protocol(protocol, url)
     from upath import UPath

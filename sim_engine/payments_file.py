@@ -52,6 +52,11 @@ class PaymentsFile:
     priorities: np.ndarray
     deadlines: np.ndarray
 
+    def __setstate__(self, content: dict[str, Any]) -> None:
+        # An unpickled array's dtype is equal to numpy's own and another object, which numpy takes long ways round.
+        for name, value in content.items():
+            self.__dict__[name] = value.view(np.dtype(value.dtype.str)) if isinstance(value, np.ndarray) else value
+
     @property
     def amount_total(self) -> int:
         """Sum of the amounts, minor units; exact beyond int64."""
