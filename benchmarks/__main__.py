@@ -8,7 +8,7 @@ python -m benchmarks --only throughput start  # some sections; writes nothing
 import argparse
 from pathlib import Path
 
-from benchmarks import engine_sections, process_sections, store_sections
+from benchmarks import engine_sections, process_sections, scaling, store_sections
 from benchmarks.behaviour import behaviour
 from benchmarks.netting import netting
 from benchmarks.report import page
@@ -28,6 +28,8 @@ SECTIONS = {
     "stored": store_sections.end_to_end,
     "cycles": store_sections.hundred_cycles,
     "many": store_sections.many_simulations,
+    "scaling": scaling.past_one_machine,
+    "chunks": scaling.by_chunk_size,
     "memory": process_sections.memory,
     "start": process_sections.start,
 }

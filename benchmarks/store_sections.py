@@ -14,20 +14,24 @@ from unittest.mock import patch
 from benchmarks.days import scenario_of, seconds_of_day
 from benchmarks.report import Section
 from benchmarks.timing import Effort, Spread, timed
-from pipelines import run_days
+from pipelines import chunks
+from pipelines.chunks import ChunkDay, chunks_of
 from pipelines.contracts import validate
+from pipelines.fanout import Fanout
 from pipelines.frames import MembersDay, frame_of
-from pipelines.raw_store import NewDay, RawStore
-from pipelines.runs import Member, Run
+from pipelines.raw_store import NewDay, NewPart, RawStore
+from pipelines.run_days import run_and_store_days
+from pipelines.runs import CHUNK_SIZE, Member, Run
 from sim_engine import DayRecord, Scenario, SystemState, parse_scenario
 from sim_engine.records import LsmCycles
 from sim_engine.simulation import PLAIN_ARM
 
 PARTS = {
-    "simulate": (run_days, "_simulate_day"),
-    "frames": (run_days, "frame_of"),
-    "contracts": (run_days, "validate"),
-    "Parquet": (NewDay, "stage"),
+    "simulate": (chunks, "_simulate"),
+    "frames": (chunks, "frame_of"),
+    "contracts": (chunks, "validate"),
+    "Parquet": (NewPart, "stage"),
+    "states": (NewPart, "stage_closing"),
     "commit": (NewDay, "commit"),
 }
 """Functions whose time is a part of storing a day. Several tables are framed, checked and written at once, so that
@@ -36,18 +40,25 @@ these parts can add up to more than the total."""
 CYCLES = 100
 
 
-def run_of(name: str, scenarios: list[Scenario]) -> Run:
+def run_of(name: str, scenarios: list[Scenario], chunk_size: int = CHUNK_SIZE) -> Run:
     """A run of one arm and one day with these scenarios, which differ in their seeds."""
     members = tuple(Member(name, PLAIN_ARM, PLAIN_ARM, scenario) for scenario in scenarios)
-    return Run(name, Path(f"{name}.yaml"), 1, members)
+    return Run(name, Path(f"{name}.yaml"), 1, members, chunk_size=chunk_size)
 
 
-def store_run(run: Run, root: Path) -> RawStore:
-    """Simulates a run's days and stores all their tables under the folder, as the command line does."""
-    store = RawStore(root)
-    for _ in run_days.run_and_store_days(run, store, 0, run.days - 1):
+def store_run(run: Run, store: RawStore, fanout: Fanout | None = None) -> RawStore:
+    """Simulates a run's days and stores all their tables, as the command line does. Returns the store."""
+    for _ in run_and_store_days(run, store, 0, run.days - 1, fanout=fanout):
         pass
     return store
+
+
+def simulate_run(run: Run, threads: int) -> None:
+    """Simulates a run's first day, chunk after chunk, and stores nothing."""
+    for number, members in enumerate(chunks_of(run)):
+        opening = tuple(SystemState.opening(member.scenario) for member in members)
+        chunk = ChunkDay(RawStore(Path(run.run_id)), run.run_id, 0, number, members, opening)
+        chunks._simulate(chunk, threads, None)
 
 
 @contextmanager
@@ -80,7 +91,7 @@ def end_to_end(effort: Effort) -> Section:
             for seed in effort.seeds:
                 run = run_of(name, [scenario_of(name, seed)])
                 with tempfile.TemporaryDirectory() as folder, parts_timed() as spent:
-                    total, _ = timed(partial(store_run, run, Path(folder)))
+                    total, _ = timed(partial(store_run, run, RawStore(Path(folder))))
                 for part, seconds in spent.items():
                     parts[part].append(sum(seconds))
                 parts["total"].append(total)
@@ -90,8 +101,8 @@ def end_to_end(effort: Effort) -> Section:
     return Section(
         "From scenario to committed tables",
         "Seconds for one day into the raw store: all tables framed, held against their contracts, written as "
-        "Parquet and flushed to disk; then committed with the closing state. Compiled code loaded before. Two tables "
-        "are made at a time, so that frames, contracts and Parquet add up to more than passes.",
+        "Parquet and flushed to disk; the closing state; and all of it committed. Compiled code loaded before. Two "
+        "tables are made at a time, so that frames, contracts and Parquet add up to more than passes.",
         ("workload", *PARTS, "total"),
         rows,
     )
@@ -124,7 +135,7 @@ def keep_cycles(member: Member, record: DayRecord, root: Path) -> None:
     """Makes, checks and writes the table of a day's cycles, as storing the day does."""
     frame = frame_of("lsm_cycles", MembersDay([(member, record)]))
     validate("lsm_cycles", frame)
-    NewDay(RawStore(root), member.run_id, record.day).stage("lsm_cycles", frame)
+    NewPart(RawStore(root), member.run_id, record.day).stage("lsm_cycles", frame)
 
 
 def first_cycles(cycles: LsmCycles, count: int) -> LsmCycles:
@@ -161,21 +172,21 @@ def many_simulations(effort: Effort) -> Section:
     """Many seeds of W1, all tables stored."""
     first = scenario_of("W1", 1)
     run = run_of("many", [first.with_rules(rng_seed=seed) for seed in range(1, effort.simulations + 1)])
-    states = [SystemState.opening(member.scenario) for member in run.members]
     threads = {1: "1 thread", 2: "2 threads"}
     simulating: dict[int, list[float]] = {workers: [] for workers in threads}
     totals = []
     for _ in range(effort.runs_per_seed):
         for workers in threads:
-            seconds, _ = timed(partial(run_days._simulate_day, run, states, workers, None))
+            seconds, _ = timed(partial(simulate_run, run, workers))
             simulating[workers].append(seconds)
         with tempfile.TemporaryDirectory() as folder:
-            totals.append(timed(partial(store_run, run, Path(folder)))[0])
+            totals.append(timed(partial(store_run, run, RawStore(Path(folder))))[0])
     total = Spread.of(totals)
     return Section(
         "Many simulations",
-        f"{effort.simulations} seeds of W1 as one run, seconds: simulated on one thread and on two; and all of it, "
-        "on as many threads as there are cores, every table of every simulation checked and stored.",
+        f"{effort.simulations} seeds of W1 as one run in chunks of {CHUNK_SIZE}, seconds: simulated on one thread and "
+        "on two; and all of it, on as many threads as there are cores, every table of every simulation checked and "
+        "stored.",
         (
             "simulations",
             *(f"simulating, {name}" for name in threads.values()),

@@ -24,8 +24,10 @@ class Effort:
     """How much to run.
 
     seeds, runs_per_seed: each day that is timed is run for every seed so many times. workloads: by name, smallest
-    first. slice: payments given to PSSimPy. simulations: in the section of many simulations. fresh_starts: processes
-    started without compiled code.
+    first. slice: payments given to PSSimPy. simulations: in the section of many simulations. workers: of Dask, how
+    many at once, 1 first. swept, chunk_size: members of the runs that they are given, fewest first, and how these are
+    cut. chunk_sizes: sizes that are compared.
+    fresh_starts: processes started without compiled code.
     """
 
     seeds: tuple[int, ...] = (1, 2, 3)
@@ -36,6 +38,10 @@ class Effort:
     growth: tuple[str, ...] = ("W1", "W2")
     slice: int = 10_000
     simulations: int = 256
+    workers: tuple[int, ...] = (1, 2)
+    swept: tuple[int, ...] = (64, 512)
+    chunk_size: int = 16
+    chunk_sizes: tuple[int, ...] = (1, 8, 64)
     fresh_starts: int = 3
 
 
@@ -48,6 +54,9 @@ QUICK = Effort(
     growth=("W1",),
     slice=500,
     simulations=4,
+    swept=(4, 8),
+    chunk_size=2,
+    chunk_sizes=(1, 4),
     fresh_starts=1,
 )
 """Shows that everything runs; its numbers say little."""

@@ -18,7 +18,8 @@ from pipelines.runs import Member, Run
 from sim_engine import DayRecord, InputError, Problem, SystemState, __version__, run_day
 
 _TABLES_AT_ONCE = 2
-"""Of the tables of a day, how many are in memory: the largest two take as much as all others."""
+"""Of the tables of a chunk, how many are in memory: the largest two take as much as all others, and a store at a URL
+answers the one while the other is made."""
 
 MemberDone = Callable[[], None]
 """Called after each simulated day of a member."""
@@ -89,7 +90,7 @@ def stage(chunk: ChunkDay, threads: int, on_member: MemberDone | None = None) ->
         raise InputError(f"chunk {chunk.number} of {chunk.run_id}", [Problem("engine", chunk.engine_version, remedy)])
     simulated = _simulate(chunk, threads, on_member)
     part = NewPart(chunk.store, chunk.run_id, chunk.day, chunk.number)
-    heights, broken = _stage_tables(chunk, part, [record for record, _ in simulated], min(threads, _TABLES_AT_ONCE))
+    heights, broken = _stage_tables(chunk, part, [record for record, _ in simulated])
     if broken:
         return Refused(heights, broken)
     closing = tuple(state for _, state in simulated)
@@ -117,7 +118,7 @@ def _simulate(chunk: ChunkDay, threads: int, on_member: MemberDone | None) -> li
 
 
 def _stage_tables(
-    chunk: ChunkDay, part: NewPart, records: list[DayRecord], at_once: int
+    chunk: ChunkDay, part: NewPart, records: list[DayRecord]
 ) -> tuple[dict[str, int], dict[str, tuple[pl.DataFrame, ContractBroken]]]:
     """Stages the tables that keep their contracts, each made, checked and written before memory is needed for the next.
 
@@ -138,6 +139,6 @@ def _stage_tables(
             part.stage(table, frame)
         return frame.height
 
-    with ThreadPoolExecutor(at_once) as pool:
+    with ThreadPoolExecutor(_TABLES_AT_ONCE) as pool:
         heights = dict(zip(CONTRACTS, pool.map(stage_table, CONTRACTS), strict=True))
     return heights, {table: broken[table] for table in CONTRACTS if table in broken}

@@ -118,7 +118,11 @@ def dask_of(stated: str, key: str) -> AbstractContextManager[Dask]:
 def _local_workers(number: int, key: str) -> Iterator[Dask]:
     with (
         LocalCluster(
-            n_workers=number, threads_per_worker=1, dashboard_address=None, silence_logs=logging.ERROR
+            n_workers=number,
+            threads_per_worker=1,
+            dashboard_address="127.0.0.1:0",  # any port: the usual one may be another cluster's
+            scheduler_kwargs={"dashboard": False},
+            silence_logs=logging.ERROR,
         ) as cluster,
         Client(cluster) as client,
     ):

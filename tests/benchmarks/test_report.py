@@ -12,6 +12,7 @@ from benchmarks.store_sections import PARTS, hundred_cycles, mutual_pairs, parts
 from benchmarks.timing import QUICK, Spread, environment_lines
 from pipelines.contracts import CONTRACTS
 from pipelines.places import PROJECT_ROOT
+from pipelines.raw_store import RawStore
 from sim_engine import run_day
 from tests.oracle import day as oracle
 
@@ -45,12 +46,13 @@ def test_every_mutual_pair_is_one_cycle(run):
 
 def test_every_part_of_storing_a_day_is_timed(tmp_path):
     with parts_timed() as spent:
-        store = store_run(run_of("pairs", [mutual_pairs(3)]), tmp_path)
+        store = store_run(run_of("pairs", [mutual_pairs(3)]), RawStore(tmp_path))
     assert {part: len(calls) for part, calls in spent.items()} == {
         "simulate": 1,
         "frames": len(CONTRACTS),
         "contracts": len(CONTRACTS),
         "Parquet": len(CONTRACTS),
+        "states": 1,
         "commit": 1,
     }
     assert spent.keys() == PARTS.keys()
