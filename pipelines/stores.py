@@ -1,6 +1,7 @@
 """Where a data folder's raw tables and closing states are: in it, or at a URL that the environment names."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,6 +13,8 @@ from sim_engine.errors import ABSENT
 
 STORE_VARIABLE = "PAYMENT_SIM_STORE"
 """Environment variable that names where raw tables and states are, as s3://BUCKET/PREFIX; else the data folder."""
+
+_BEGUN_AS_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 _EXTRAS = {"s3": "s3", "s3a": "s3"}
 """Extras of ours that bring a protocol's file system."""
@@ -45,6 +48,8 @@ def check_reachable(store: RawStore, *, writing: bool) -> None:
 
 def _place(url: str) -> Place:
     protocol, divider, rest = url.partition("://")
+    if not divider and _BEGUN_AS_URL.match(url):  # not repeated, as it may be a URL with a secret in it
+        raise _refused("is neither a URL nor a folder; state one, as s3://BUCKET/PREFIX")
     if not divider:
         return Path(url).absolute()
     if protocol in ("file", "local"):

@@ -23,6 +23,10 @@ REFUSED = {
     "a user and a password": (f"s3://user:{SECRET}@bucket/prefix", f"{STORE_VARIABLE}: {CREDENTIALS}"),
     "a user": (f"s3://{SECRET}@bucket/prefix", f"{STORE_VARIABLE}: {CREDENTIALS}"),
     "a query": (f"s3://bucket/prefix?secret={SECRET}", f"{STORE_VARIABLE}: {CREDENTIALS}"),
+    "a slash too few": (
+        f"s3:/{SECRET}/prefix",
+        f"{STORE_VARIABLE}: is neither a URL nor a folder; state one, as s3://BUCKET/PREFIX",
+    ),
     "no bucket": ("s3://", f"{STORE_VARIABLE}=s3://: {BUCKET_MISSING}"),
     "only slashes": ("s3:///", f"{STORE_VARIABLE}=s3:///: {BUCKET_MISSING}"),
     "a prefix without a bucket": ("s3:///prefix", f"{STORE_VARIABLE}=s3:///prefix: {BUCKET_MISSING}"),
