@@ -8,7 +8,9 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from uuid import uuid4
 
+import dask
 from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
+from distributed.scheduler import NoWorkerError
 
 from pipelines.chunks import ChunkDay, MemberDone, Refused, Staged, stage
 from pipelines.fanout import cores
@@ -20,6 +22,8 @@ from sim_engine.errors import ABSENT
 _LOCAL = re.compile(r"local(?::([1-9][0-9]{0,3}))?")
 _ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://[^/\s]+")
 _ANSWERS_WITHIN_SECONDS = 20
+_NO_WORKER_FOR = {"distributed.scheduler.no-workers-timeout": "600s"}
+"""How long the scheduler of local workers waits for one to come back; others have a setting of their own."""
 
 
 class WorkersLost(ConnectionError):
@@ -96,6 +100,10 @@ class Dask:
                 f"{lost.allowed_failures + 1} workers died of the same chunk, for want of memory perhaps; "
                 "make chunk_size smaller, or give workers more memory"
             ) from lost
+        except NoWorkerError as lost:
+            raise WorkersLost(
+                f"no worker was left for {lost.timeout:g} s; start some, and launch again: days before are stored"
+            ) from lost
         except CancelledError as lost:
             raise WorkersLost("the Dask scheduler was lost; launch again when it is back") from lost
 
@@ -117,6 +125,7 @@ def dask_of(stated: str, key: str) -> AbstractContextManager[Dask]:
 @contextmanager
 def _local_workers(number: int, key: str) -> Iterator[Dask]:
     with (
+        dask.config.set(_NO_WORKER_FOR),
         LocalCluster(
             n_workers=number,
             threads_per_worker=1,

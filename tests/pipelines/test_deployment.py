@@ -43,6 +43,7 @@ PROGRAM = re.compile(r"\.venv/bin/(payment-sim|dask|dagster-daemon|dagster-webse
 PROGRAMS = ("initdb", "pg_ctl")
 PASSWORD = "Zebra-91-Quagga"
 
+NO_WORKERS = "DASK_DISTRIBUTED__SCHEDULER__NO_WORKERS_TIMEOUT"
 S3_VARIABLES = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION"}
 """What the S3 library reads."""
 
@@ -107,7 +108,7 @@ def test_services_state_variables_that_something_reads(ours: dict[str, dict[str,
     known = {name for text in sources for name in re.findall(r"\bPAYMENT_SIM_[A-Z_]+\b", text)}
     stated = {name: set(service.get("environment", {})) for name, service in ours.items()}
     assert stated["worker"] == stated["bucket"] == S3_VARIABLES
-    assert stated["scheduler"] == set()
+    assert stated["scheduler"] == {NO_WORKERS}
     assert stated["home"] == stated["daemon"] == stated["webserver"]
     assert S3_VARIABLES | {"DAGSTER_HOME", POSTGRES_VARIABLE} <= stated["daemon"]
     assert {name for name in stated["daemon"] if name.startswith("PAYMENT_SIM_")} <= known
@@ -127,8 +128,10 @@ def test_the_pages_lists_of_variables_are_those_that_are_read() -> None:
     assert len(composed) == 6
     assert set(composed) - {"COMPOSE_PROFILES"} <= asked
     assert len(certificates) == 4
-    with patch.dict(os.environ, dict.fromkeys(certificates, "read")):
+    assert NO_WORKERS in plain
+    with patch.dict(os.environ, dict.fromkeys([*certificates, NO_WORKERS], "read")):
         read = dask.config.collect_env()
+    assert dask.config.get("distributed.scheduler.no-workers-timeout", config=read) == "read"
     assert [
         dask.config.get(f"distributed.comm.tls.{key}", config=read) for key in ("ca-file", "client.cert", "client.key")
     ] == ["read"] * 3

@@ -11,9 +11,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 from click.testing import CliRunner
+from dask import config
 from distributed import Client, LocalCluster
 
 from pipelines import chunks, dask_workers
+from pipelines.chunks import ChunkDay, chunks_of
 from pipelines.cli import main
 from pipelines.contracts import CONTRACTS
 from pipelines.dask_workers import Dask, WorkersLost
@@ -182,6 +184,21 @@ def test_what_the_scheduler_has_lost_stops_the_run_with_what_to_do(run, store, c
     with pytest.raises(WorkersLost, match="the Dask scheduler was lost; launch again"):
         days_of(run, store, fanout=Dask(client, "--dask=here"), on_member=lose_everything)
     assert store.days_stored(RUN_ID) == []
+
+
+def test_a_run_whose_workers_are_gone_for_good_is_stopped_with_what_to_do(run, store):
+    """A scheduler that is told to wait no longer than this for one to come back."""
+    with (
+        config.set({"distributed.scheduler.no-workers-timeout": "500ms"}),
+        LocalCluster(n_workers=1, processes=False, dashboard_address="127.0.0.1:0") as cluster,
+        Client(cluster) as client,
+    ):
+        dask = Dask(client, "--dask=here")
+        dask.check(store)
+        cluster.scale(0)
+        chunk = ChunkDay(store, run.run_id, 0, 0, chunks_of(run)[0], None)
+        with pytest.raises(WorkersLost, match=r"^no worker was left for 0\.5 s; start some, and launch again"):
+            list(dask.staged([chunk], None))
 
 
 # Before anything is stored
