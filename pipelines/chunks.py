@@ -133,6 +133,7 @@ def _stage_tables(
         try:
             validate(table, frame)
         except ContractBroken as error:
+            error.__cause__ = error.__context__ = None  # pandera's own, which cannot be pickled whole
             with lock:
                 broken[table] = frame, error
         else:
