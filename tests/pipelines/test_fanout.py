@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -131,6 +132,10 @@ def test_of_chunks_after_one_that_fails_only_those_that_a_worker_has_are_waited_
     def run_day(scenario, opening):
         ended.append(scenario.stated.rng_seed)
         if len(ended) == 1:
+            for _ in range(3000):
+                if any(len(keys) > 1 for keys in client.processing().values()):
+                    break
+                time.sleep(0.01)
             raise InputError("anywhere", [Problem("generate", 1, "cannot be simulated")])
         assert cancelled.wait(30)
         return simulate(scenario, opening)
