@@ -14,6 +14,7 @@ from io import BytesIO
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
+from uuid import uuid4
 
 import polars as pl
 import pyarrow as pa
@@ -275,10 +276,16 @@ def _path(place: Place) -> str:
 
 
 def replace_file(target: Path, content: bytes) -> None:
-    """Puts content in a file's place atomically: a crash leaves the old content or the new."""
-    disk, staged = Disk(), target.with_name(f".{target.name}{_STAGED}")
-    disk.write(staged, content)
-    disk.move([(staged, target)])
+    """Puts content in a file's place atomically: a crash leaves the old content or the new.
+
+    Processes may do so at once; the last one's content stays.
+    """
+    disk, staged = Disk(), staged_beside(target, uuid4().hex)
+    try:
+        disk.write(staged, content)
+        disk.move([(staged, target)])
+    finally:
+        staged.unlink(missing_ok=True)
 
 
 def remove_if_empty(folder: Place) -> None:

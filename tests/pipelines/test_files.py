@@ -13,7 +13,7 @@ from upath import UPath
 
 from pipelines import raw_store
 from pipelines.contracts import CONTRACTS, schema_of
-from pipelines.files import Place, files_at, is_staged, staged_beside
+from pipelines.files import Disk, Place, files_at, is_staged, replace_file, staged_beside
 from pipelines.raw_store import NewDay, NewPart, RawStore
 from sim_engine import InputError, SystemState, run_day
 from tests.helpers.settling import scenario_of
@@ -148,6 +148,21 @@ def test_attempts_at_a_place_do_not_meet(root):
     places = {str(staged_beside(root / "part-0.parquet", attempt)) for attempt in ("", "a", "b")}
     assert len(places) == 3
     assert all(place.startswith(str(root / ".part-0.parquet")) for place in places)
+
+
+def test_two_that_replace_a_file_at_once_do_not_meet(tmp_path, monkeypatch):
+    """One has written its content and not moved it, when the other comes and goes."""
+    target, move = tmp_path / "settings.yaml", Disk.move
+
+    def come_between(self, moves):
+        monkeypatch.setattr(Disk, "move", move)
+        replace_file(target, b"other")
+        move(self, moves)
+
+    monkeypatch.setattr(Disk, "move", come_between)
+    replace_file(target, b"one")
+    assert target.read_bytes() == b"one"
+    assert [file.name for file in tmp_path.iterdir()] == ["settings.yaml"]
 
 
 def test_files_hold_the_same_only_if_all_are_there_with_one_content(root):
