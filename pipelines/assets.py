@@ -271,11 +271,12 @@ def _said(run: Run, stored: StoredDay) -> str:
 
 def _day_metadata(data: Data, run: Run, stored: StoredDay, partition: str) -> dict[tuple[dg.AssetKey, str], Metadata]:
     metadata: dict[tuple[dg.AssetKey, str], Metadata] = {}
+    chunks = data.store.chunks(run.run_id, stored.day)
     for table, height in stored.heights.items():
         first_rows = stored.head(table, _PREVIEW_ROWS).drop("config", strict=False)
         metadata[raw_key(table), partition] = {
             "dagster/row_count": height,
-            "path": dg.MetadataValue.path(_shown(data.store.parts(table, run.run_id, stored.day))),
+            "path": dg.MetadataValue.path(_shown(data.store.part(table, run.run_id, stored.day), chunks)),
             "first rows": dg.MetadataValue.md(markdown_table(first_rows)),
         }
     cycles = stored.table("lsm_cycles")
@@ -286,14 +287,14 @@ def _day_metadata(data: Data, run: Run, stored: StoredDay, partition: str) -> di
     }
     metadata[CLOSING_STATE, partition] = {
         "dagster/row_count": len(run.members),
-        "path": dg.MetadataValue.path(_shown(data.store.states(run.run_id, stored.day))),
+        "path": dg.MetadataValue.path(_shown(data.store.state_file(run.run_id, stored.day), chunks)),
     }
     return metadata
 
 
-def _shown(files: list[Place]) -> str:
-    """Where files of one folder are: the only one, or their folder."""
-    return str(files[0] if len(files) == 1 else files[0].parent)
+def _shown(first: Place, chunks: int) -> str:
+    """Where the files of a day's chunks are: the only one, or their folder."""
+    return str(first if chunks == 1 else first.parent)
 
 
 def _cycles_by_type(cycles: pl.DataFrame) -> pl.DataFrame:

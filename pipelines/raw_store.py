@@ -28,6 +28,7 @@ bear this name."""
 _MARK = re.compile(r"day=(\d+)/closing\.jsonl")
 _STATES = re.compile(r"day=(\d+)/closing(?:-(\d+))?\.jsonl")
 _PART = re.compile(r"day=(\d+)/part-(\d+)\.parquet")
+_PART_OR_STATES = re.compile(r"day=(\d+)/(?:part-\d+\.parquet|closing(?:-\d+)?\.jsonl)")
 
 
 class RawStore:
@@ -131,8 +132,8 @@ class RawStore:
     def drop_uncommitted(self, run_id: str) -> None:
         """Removes parts of days that are not committed: what a crash left of days that are not there."""
         torn = set(self.days_torn(run_id))
-        for folder in self._folders_of(run_id):
-            found = [*self._matching(_PART, folder), *self._matching(_STATES, folder)]
+        for folder in self._folders_of(run_id) if torn else ():
+            found = self._matching(_PART_OR_STATES, folder)
             self.files.remove([folder / match.string for match in found if int(match[1]) in torn])
 
     def clear_staged(self, run_id: str) -> None:
