@@ -466,9 +466,9 @@ def _readable_store(data_root: Path, url: str | None = None) -> "RawStore":
 
 
 def _fanout() -> AbstractContextManager["Fanout"]:
-    from pipelines.fanout import DASK_VARIABLE, fanout_of
+    from pipelines.fanout import fanout_of, stated_dask
 
-    return fanout_of(os.environ.get(DASK_VARIABLE, ""))
+    return fanout_of(stated_dask())
 
 
 @contextmanager

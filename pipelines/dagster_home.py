@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 import sqlalchemy as sa
 
-from pipelines.fanout import DASK_VARIABLE, fanout_of
+from pipelines.fanout import fanout_of, stated_dask
 from pipelines.files import replace_file
 from pipelines.partitions import register_runs
 from pipelines.places import DATA_VARIABLE, PROJECT_ROOT, dagster_home
@@ -49,7 +49,7 @@ def home_with_runs(data_root: Path) -> Path:
     # What is wrong is said here, where Dagster would come up without any definition; servers may be started later.
     nightly_schedule()
     store_of(data_root)
-    fanout_of(os.environ.get(DASK_VARIABLE, ""))
+    fanout_of(stated_dask())
     prepare_dagster_home(data_root)
     with dg.DagsterInstance.get() as instance:
         register_runs(instance, Data(data_root=str(data_root)).catalogue.run_ids())

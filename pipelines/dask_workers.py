@@ -112,14 +112,17 @@ class Dask:
 
 
 def dask_of(stated: str, key: str) -> AbstractContextManager[Dask]:
-    """The Dask that is stated: `local`, `local:N`, or a scheduler's address. Raises InputError as fanout_of does."""
+    """The Dask that is stated: `local`, `local:N`, or a scheduler's address. Raises InputError as fanout_of does.
+
+    key: what states it, as messages name it.
+    """
     local = _LOCAL.fullmatch(stated)
     if local:
-        return _local_workers(int(local[1] or cores()), f"{key}={stated}")
+        return _local_workers(int(local[1] or cores()), key)
     if _ADDRESS.fullmatch(stated):
-        return _workers_of(stated, f"{key}={stated}")
+        return _workers_of(stated, key)
     remedy = "is no Dask; state local, local:N for N workers, or the address of a scheduler, as tcp://HOST:8786"
-    raise InputError("configuration", [Problem(f"{key}={stated}", ABSENT, remedy)])
+    raise InputError("configuration", [Problem(key, ABSENT, remedy)])
 
 
 @contextmanager

@@ -52,25 +52,30 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def check_fanout(stated: str, key: str = DASK_VARIABLE) -> None:
+def stated_dask() -> str:
+    """The Dask that the environment states; empty: threads."""
+    return os.environ.get(DASK_VARIABLE, "")
+
+
+def check_fanout(stated: str) -> None:
     """Raises InputError as fanout_of does, also if a scheduler that is named does not answer; starts nothing."""
-    fanout = fanout_of(stated, key)
+    fanout = fanout_of(stated)
     if "://" in stated:
         with fanout:
             pass
 
 
-def fanout_of(stated: str, key: str = DASK_VARIABLE) -> AbstractContextManager[Fanout]:
+def fanout_of(stated: str) -> AbstractContextManager[Fanout]:
     """Whoever is stated to simulate, ready while the context is open.
 
-    stated: `local`, `local:N` or a scheduler's address; threads if it is empty. key: what states it.
+    stated: `local`, `local:N` or a scheduler's address; threads if it is empty.
     Raises InputError if it is none of these, if Dask is not installed, or, once opened, if no scheduler answers.
     """
     if not stated:
         return nullcontext(Threads())
     if find_spec("distributed") is None:
         remedy = "needs Dask, which is not installed; install the extra: pip install 'payment-sim[dask]'"
-        raise InputError("configuration", [Problem(f"{key}={stated}", ABSENT, remedy)])
+        raise InputError("configuration", [Problem(f"{DASK_VARIABLE}={stated}", ABSENT, remedy)])
     from pipelines.dask_workers import dask_of
 
-    return dask_of(stated, key)
+    return dask_of(stated, f"{DASK_VARIABLE}={stated}")

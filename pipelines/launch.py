@@ -16,7 +16,7 @@ from dagster._core.storage.dagster_run import FINISHED_STATUSES
 from rich.console import Console
 
 from pipelines.dagster_home import home_with_runs, prepare_dagster_home
-from pipelines.fanout import DASK_VARIABLE, check_fanout
+from pipelines.fanout import check_fanout, stated_dask
 from pipelines.lock import launch_lock
 from pipelines.partitions import range_tags, register_runs
 from pipelines.places import PROJECT_ROOT, dagster_home, report_file, warehouse_file
@@ -91,7 +91,7 @@ def materialise_everything(path: Path, data_root: Path) -> bool:
     # What the environment says is refused, too, before anything is written.
     nightly_schedule()
     check_reachable(store_of(data_root), writing=True)
-    check_fanout(os.environ.get(DASK_VARIABLE, ""))
+    check_fanout(stated_dask())
     started = time.monotonic()
     data_root = data_root.absolute()
     console.print(f"{run_title(run)}, from {shown_path(run.source)}", markup=False)
@@ -159,7 +159,7 @@ def _end_dead_launches(instance: dg.DagsterInstance) -> None:
 def open_ui(data_root: Path, port: int) -> None:
     """Becomes the Dagster UI on loopback, with the project's runs and scenarios as partitions to launch."""
     check_reachable(store_of(data_root), writing=True)
-    check_fanout(os.environ.get(DASK_VARIABLE, ""))
+    check_fanout(stated_dask())
     home_with_runs(data_root)
     dagster = str(Path(sys.executable).with_name("dagster"))
     workspace = str(PROJECT_ROOT / "workspace.yaml")

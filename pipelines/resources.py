@@ -8,7 +8,7 @@ import dagster as dg
 from pydantic import Field
 
 from pipelines.catalogue import Catalogue
-from pipelines.fanout import DASK_VARIABLE, Fanout, fanout_of
+from pipelines.fanout import Fanout, fanout_of, stated_dask
 from pipelines.places import SCENARIOS_FOLDER, run_file_folders, warehouse_file
 from pipelines.raw_store import RawStore
 from pipelines.runs import Run
@@ -56,7 +56,7 @@ class Workers(dg.ConfigurableResource):
     dask: `local`, `local:N` or the address of a scheduler; threads of the process that runs the step if it is empty.
     """
 
-    dask: str = Field(default_factory=lambda: os.environ.get(DASK_VARIABLE, ""))
+    dask: str = Field(default_factory=stated_dask)
 
     def opened(self) -> AbstractContextManager[Fanout]:
         """Whoever simulates, while the context is open. Raises InputError as fanout_of does."""
